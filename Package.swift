@@ -1,0 +1,37 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target of this package: Swift 6 mode, and a warning is an error.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+extension Target.Dependency {
+    static let yams = product(name: "Yams", package: "Yams")
+}
+
+/// The layers, from the inside out. A target may import only what is listed here;
+/// `Tests/LayeringTests` and `--explicit-target-dependency-import-check error` hold it to that.
+let core: [Target] = [
+    .target(name: "Metering", swiftSettings: strict),
+    .target(name: "MeterProfiles", dependencies: ["Metering", .yams], swiftSettings: strict),
+    .target(name: "Prepaid", dependencies: ["Metering"], swiftSettings: strict),
+]
+
+let tests: [Target] = [
+    .testTarget(name: "MeteringTests", dependencies: ["Metering"], swiftSettings: strict),
+    .testTarget(name: "PrepaidTests", dependencies: ["Prepaid", "Metering"], swiftSettings: strict),
+]
+
+let package = Package(
+    name: "meterkeep",
+    dependencies: [
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0")
+    ],
+    targets: core + tests,
+    swiftLanguageModes: [.v6]
+)
