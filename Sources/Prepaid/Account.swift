@@ -1,0 +1,161 @@
+public import Metering
+
+/// How low a balance is. Ordered: a later case is worse.
+public enum AlarmLevel: Int, Hashable, Comparable, Sendable, CaseIterable {
+    case none = 0
+    /// balance ≤ threshold 1
+    case first = 1
+    /// balance ≤ threshold 2
+    case second = 2
+    /// balance < 0
+    case arrears = 3
+
+    public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+
+    /// `none`, `alarm_1`, `alarm_2`, `arrears`.
+    public var name: String {
+        switch self {
+        case .none: "none"
+        case .first: "alarm_1"
+        case .second: "alarm_2"
+        case .arrears: "arrears"
+        }
+    }
+}
+
+/// The limits of one account.
+public struct AccountSettings: Hashable, Sendable {
+    public let price: Price
+    public let alarm1: Money
+    public let alarm2: Money
+    /// An alarm clears when the balance is this far above its threshold.
+    public let hysteresis: Money
+    /// How far below zero the balance may go before the breakers are opened.
+    public let overdraftLimit: Money
+    /// How far above the cut-off the balance must be to close again.
+    public let minimumToReclose: Money
+    /// The most the balance may hold.
+    public let hoardingCap: Money
+
+    /// Checks the settings as a whole; throws every problem found.
+    public init(
+        price: Price, alarm1: Money, alarm2: Money, hysteresis: Money = .oneMicrounit, overdraftLimit: Money = .zero,
+        minimumToReclose: Money = .oneMicrounit, hoardingCap: Money
+    ) throws(SettingProblems) {
+        self.price = price
+        self.alarm1 = alarm1
+        self.alarm2 = alarm2
+        self.hysteresis = hysteresis
+        self.overdraftLimit = overdraftLimit
+        self.minimumToReclose = minimumToReclose
+        self.hoardingCap = hoardingCap
+        let problems = check()
+        if !problems.isEmpty { throw SettingProblems(problems: problems) }
+    }
+
+    private func check() -> [SettingProblem] {
+        var problems: [SettingProblem] = []
+        func require(_ holds: Bool, _ field: String, _ value: Money, _ reason: String) {
+            if !holds { problems.append(SettingProblem(field: field, value: value.shortText, reason: reason)) }
+        }
+        require(alarm2 <= alarm1, "alarm_2", alarm2, "must not be above alarm_1 (\(alarm1.shortText))")
+        require(hysteresis >= .zero, "hysteresis", hysteresis, "must not be negative")
+        require(overdraftLimit >= .zero, "overdraft_limit", overdraftLimit, "must not be negative")
+        require(minimumToReclose >= .oneMicrounit, "minimum_to_reclose", minimumToReclose, "must be above zero")
+        require(hoardingCap > .zero, "hoarding_cap", hoardingCap, "must be above zero")
+        require(hoardingCap > alarm1, "hoarding_cap", hoardingCap, "must be above alarm_1 (\(alarm1.shortText))")
+        for (field, value) in [
+            ("alarm_1", alarm1), ("alarm_2", alarm2), ("hysteresis", hysteresis),
+            ("overdraft_limit", overdraftLimit), ("minimum_to_reclose", minimumToReclose),
+            ("hoarding_cap", hoardingCap),
+        ] {
+            let largest = Self.largestAmount
+            require(
+                value.microunits.magnitude <= largest.microunits.magnitude, field, value,
+                "is above \(largest.shortText)")
+        }
+        return problems
+    }
+
+    /// A bound on every setting, so that sums of a few of them cannot overflow: 10^12 currency units.
+    public static let largestAmount = Money(microunits: 1_000_000_000_000_000_000)
+
+    /// The balance below which the breakers are opened: −overdraft limit.
+    public var cutOff: Money { Money(microunits: -overdraftLimit.microunits) }
+    /// The balance from which they close again: cut-off + minimum to re-close.
+    public var recloseFrom: Money { Money(microunits: cutOff.microunits + minimumToReclose.microunits) }
+}
+
+/// One value that was refused.
+public struct SettingProblem: Hashable, Sendable, CustomStringConvertible {
+    public let field: String
+    public let value: String
+    public let reason: String
+
+    public init(field: String, value: String, reason: String) {
+        self.field = field
+        self.value = value
+        self.reason = reason
+    }
+
+    public var description: String { "\(field) = \(value): \(reason)" }
+}
+
+/// Everything that was wrong with a set of values; nothing of it was applied.
+public struct SettingProblems: Error, Hashable, Sendable, CustomStringConvertible {
+    public let problems: [SettingProblem]
+    public init(problems: [SettingProblem]) { self.problems = problems }
+    public var description: String { problems.map(\.description).joined(separator: "; ") }
+}
+
+/// A customer: one balance, one or more circuits.
+public struct Account: Hashable, Sendable {
+    public enum State: String, Hashable, Sendable, CaseIterable { case open, closed }
+
+    public let id: AccountID
+    /// What a recharge must name, so that money sold to one customer cannot reach another.
+    public let customerNumber: String
+    /// The only seller whose recharge numbers count.
+    public let issuer: String
+    public var state: State
+    /// As of the last posting.
+    public var balance: Money
+    /// Tenths of a micro-unit not yet posted, 0 ... 9.
+    public var carryTenths: Int64
+    /// The number of the last recharge applied; 0 before the first.
+    public var lastRechargeNumber: Int64
+    public var alarm: AlarmLevel
+    public var settings: AccountSettings
+
+    public init(
+        id: AccountID, customerNumber: String, issuer: String, state: State = .open, balance: Money = .zero,
+        carryTenths: Int64 = 0, lastRechargeNumber: Int64 = 0, alarm: AlarmLevel = .none, settings: AccountSettings
+    ) {
+        self.id = id
+        self.customerNumber = customerNumber
+        self.issuer = issuer
+        self.state = state
+        self.balance = balance
+        self.carryTenths = carryTenths
+        self.lastRechargeNumber = lastRechargeNumber
+        self.alarm = alarm
+        self.settings = settings
+    }
+}
+
+extension AccountSettings {
+    /// The alarm level for a balance: thresholds are inclusive, arrears is strictly below zero; a level
+    /// is left only when the balance is `hysteresis` above its threshold.
+    public func alarmLevel(balance: Money, current: AlarmLevel) -> AlarmLevel {
+        let raised = levelRaised(by: balance)
+        guard raised < current else { return raised }
+        let loweredBalance = balance.subtracting(hysteresis) ?? balance
+        return max(raised, min(current, levelRaised(by: loweredBalance)))
+    }
+
+    private func levelRaised(by balance: Money) -> AlarmLevel {
+        if balance < .zero { return .arrears }
+        if balance <= alarm2 { return .second }
+        return balance <= alarm1 ? .first : .none
+    }
+}

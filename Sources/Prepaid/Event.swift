@@ -1,0 +1,81 @@
+public import Metering
+
+/// What happened, by a fixed code that platforms can key on.
+public enum EventCode: String, Hashable, Sendable, CaseIterable {
+    case daemonStarted = "daemon_started"
+    case daemonStopped = "daemon_stopped"
+    case siteImported = "site_imported"
+    case alarmRaised = "alarm_raised"
+    case alarmCleared = "alarm_cleared"
+    case breakerCommanded = "breaker_commanded"
+    case breakerConfirmed = "breaker_confirmed"
+    case breakerMismatch = "breaker_mismatch"
+    case openedElsewhere = "opened_elsewhere"
+    case tamper
+    case weldedOrBypassed = "welded_or_bypassed"
+    case counterQuarantined = "counter_quarantined"
+    case counterReleased = "counter_released"
+    case meterLost = "meter_lost"
+    case meterFound = "meter_found"
+    case busLost = "bus_lost"
+    case busFound = "bus_found"
+    case clockTrustChanged = "clock_trust_changed"
+    case clockAnchored = "clock_anchored"
+    case massCutHeld = "mass_cut_held"
+    case readingsEvicted = "readings_evicted"
+    case databaseMovedAside = "database_moved_aside"
+}
+
+/// What an event is about.
+public enum EventSubject: Hashable, Sendable, CustomStringConvertible {
+    case gateway
+    case bus(BusID)
+    case meter(MeterID)
+    case circuit(CircuitID)
+    case account(AccountID)
+
+    /// `gateway`, `bus:b1`, `meter:M-101`, ...
+    public var description: String {
+        switch self {
+        case .gateway: "gateway"
+        case .bus(let id): "bus:\(id)"
+        case .meter(let id): "meter:\(id)"
+        case .circuit(let id): "circuit:\(id)"
+        case .account(let id): "account:\(id)"
+        }
+    }
+
+    /// The inverse of `description`; nil for anything else.
+    public init?(name: String) {
+        let parts = name.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        if parts == ["gateway"] {
+            self = .gateway
+            return
+        }
+        guard parts.count == 2 else { return nil }
+        let subject: EventSubject? =
+            switch parts[0] {
+            case "bus": BusID(rawValue: parts[1]).map { .bus($0) }
+            case "meter": MeterID(rawValue: parts[1]).map { .meter($0) }
+            case "circuit": CircuitID(rawValue: parts[1]).map { .circuit($0) }
+            case "account": AccountID(rawValue: parts[1]).map { .account($0) }
+            default: nil
+            }
+        guard let subject else { return nil }
+        self = subject
+    }
+}
+
+/// Something that happened, kept in the ledger log for good.
+public struct Event: Hashable, Sendable {
+    public let code: EventCode
+    public let subject: EventSubject
+    /// Facts, by name; values are text, integers written as decimal.
+    public let detail: [String: String]
+
+    public init(_ code: EventCode, _ subject: EventSubject, _ detail: [String: String] = [:]) {
+        self.code = code
+        self.subject = subject
+        self.detail = detail
+    }
+}
