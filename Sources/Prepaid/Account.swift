@@ -9,16 +9,19 @@ public enum AlarmLevel: Int, Hashable, Comparable, Sendable, CaseIterable {
     case second = 2
     /// balance < 0
     case arrears = 3
+    /// balance < cut-off on two readings: the breakers are to be open until the balance is back
+    case cut = 4
 
     public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
 
-    /// `none`, `alarm_1`, `alarm_2`, `arrears`.
+    /// `none`, `alarm_1`, `alarm_2`, `arrears`, `cut`.
     public var name: String {
         switch self {
         case .none: "none"
         case .first: "alarm_1"
         case .second: "alarm_2"
         case .arrears: "arrears"
+        case .cut: "cut"
         }
     }
 }
@@ -145,12 +148,14 @@ public struct Account: Hashable, Sendable {
 
 extension AccountSettings {
     /// The alarm level for a balance: thresholds are inclusive, arrears is strictly below zero; a level
-    /// is left only when the balance is `hysteresis` above its threshold.
-    public func alarmLevel(balance: Money, current: AlarmLevel) -> AlarmLevel {
+    /// is left only when the balance is `hysteresis` above its threshold. `cut` is entered only where
+    /// `mayCut` (two readings agree that the balance is below the cut-off) and left at `recloseFrom`.
+    public func alarmLevel(balance: Money, current: AlarmLevel, mayCut: Bool) -> AlarmLevel {
+        if current == .cut ? balance < recloseFrom : (mayCut && balance < cutOff) { return .cut }
         let raised = levelRaised(by: balance)
-        guard raised < current else { return raised }
-        let loweredBalance = balance.subtracting(hysteresis) ?? balance
-        return max(raised, min(current, levelRaised(by: loweredBalance)))
+        guard raised < current, current != .cut else { return raised }
+        let lowered = balance.subtracting(hysteresis) ?? balance
+        return max(raised, min(current, levelRaised(by: lowered)))
     }
 
     private func levelRaised(by balance: Money) -> AlarmLevel {

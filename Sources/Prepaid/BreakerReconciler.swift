@@ -1,0 +1,131 @@
+public import Metering
+
+/// What is kept about a circuit's breaker over restarts. Committed before every write.
+public struct BreakerMemory: Hashable, Sendable {
+    public var mode: OperatorMode
+    public var isMaintenanceLocked: Bool
+    public var lockout: Lockout?
+    /// The position last ordered and not yet confirmed by a read-back.
+    public var intended: BreakerPosition?
+    /// The position last seen by a read-back.
+    public var confirmed: BreakerPosition?
+    /// Found open without our opening: not closed again until a person says so.
+    public var isOpenedElsewhere: Bool
+
+    public init(
+        mode: OperatorMode = .automatic, isMaintenanceLocked: Bool = false, lockout: Lockout? = nil,
+        intended: BreakerPosition? = nil, confirmed: BreakerPosition? = nil, isOpenedElsewhere: Bool = false
+    ) {
+        self.mode = mode
+        self.isMaintenanceLocked = isMaintenanceLocked
+        self.lockout = lockout
+        self.intended = intended
+        self.confirmed = confirmed
+        self.isOpenedElsewhere = isOpenedElsewhere
+    }
+}
+
+/// What reconciling asks for.
+public enum ReconcileAction: Hashable, Sendable {
+    case none
+    /// The new intention is committed first; then the position is written and read back.
+    case write(BreakerPosition)
+}
+
+/// Something that reconciling noticed.
+public enum ReconcileNotice: Hashable, Sendable {
+    case confirmed(BreakerPosition)
+    case openedElsewhere
+    case tamper
+    /// The device does not take the position after this many tries; it is tried again every ten minutes.
+    case mismatch(wanted: BreakerPosition, tries: Int)
+}
+
+/// Compares the wanted with the observed position at every poll and says what to do: level-triggered,
+/// so that a crash between decision and write loses nothing.
+public struct BreakerReconciler: Hashable, Sendable {
+    public private(set) var memory: BreakerMemory
+    private var tries = 0
+    private var notBefore: MonotonicTime?
+    private var hasReportedMismatch = false
+
+    /// Writes in a row before the slow retry.
+    public static let quickTries = 3
+    public static let slowRetry: Duration = .seconds(600)
+
+    public init(memory: BreakerMemory) { self.memory = memory }
+
+    /// Takes a position read from the device.
+    public mutating func observe(_ position: BreakerPosition) -> [ReconcileNotice] {
+        defer { memory.confirmed = position }
+        if memory.intended == position {
+            memory.intended = nil
+            settle()
+            return [.confirmed(position)]
+        }
+        guard let confirmed = memory.confirmed, confirmed != position else { return [] }
+        // A write of unknown outcome may have been taken and undone: only an unasked move is foreign.
+        guard memory.intended == nil else { return [] }
+        settle()
+        if position == .open {
+            memory.isOpenedElsewhere = true
+            return [.openedElsewhere]
+        }
+        memory.isOpenedElsewhere = false
+        return [.tamper]
+    }
+
+    /// What to do now to bring the breaker where it is wanted.
+    public mutating func reconcile(want: BreakerWant, now: MonotonicTime) -> (ReconcileAction, [ReconcileNotice]) {
+        guard let observed = memory.confirmed, let wanted = want.position else { return (.none, []) }
+        if wanted == observed {
+            if memory.intended != nil { memory.intended = nil }
+            settle()
+            return (.none, [])
+        }
+        if wanted == .closed, memory.isOpenedElsewhere { return (.none, []) }
+        if let notBefore, now < notBefore { return (.none, []) }
+        if tries >= Self.quickTries {
+            let isFirst = !hasReportedMismatch
+            hasReportedMismatch = true
+            let made = tries
+            tries = 0
+            notBefore = now + Self.slowRetry
+            return (.none, isFirst ? [.mismatch(wanted: wanted, tries: made)] : [])
+        }
+        tries += 1
+        notBefore = nil
+        memory.intended = wanted
+        return (.write(wanted), [])
+    }
+
+    /// The device came back: what waited for the slow retry is tried at once.
+    public mutating func deviceReturned() {
+        tries = 0
+        notBefore = nil
+    }
+
+    /// A person allows the breaker to be closed again.
+    public mutating func releaseOpenedElsewhere() { memory.isOpenedElsewhere = false }
+
+    public mutating func set(mode: OperatorMode) { memory.mode = mode }
+    public mutating func set(isMaintenanceLocked: Bool) { memory.isMaintenanceLocked = isMaintenanceLocked }
+    public mutating func set(lockout: Lockout?) { memory.lockout = lockout }
+
+    private mutating func settle() {
+        tries = 0
+        notBefore = nil
+        hasReportedMismatch = false
+    }
+}
+
+extension BreakerWant {
+    /// Nil for hold.
+    public var position: BreakerPosition? {
+        switch self {
+        case .open: .open
+        case .closed: .closed
+        case .hold: nil
+        }
+    }
+}
