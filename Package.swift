@@ -22,7 +22,13 @@ let core: [Target] = [
     .target(name: "Prepaid", dependencies: ["Metering"], swiftSettings: strict),
 ]
 
+let edge: [Target] = [
+    .target(name: "CLinux"),
+    .target(name: "Board", dependencies: ["CLinux", "Metering"], swiftSettings: strict),
+]
+
 let tests: [Target] = [
+    .testTarget(name: "BoardTests", dependencies: ["Board", "Metering"], swiftSettings: strict),
     .testTarget(name: "MeteringTests", dependencies: ["Metering"], swiftSettings: strict),
     .testTarget(name: "PrepaidTests", dependencies: ["Prepaid", "Metering"], swiftSettings: strict),
 ]
@@ -32,6 +38,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0")
     ],
-    targets: core + tests,
+    targets: core + edge + tests,
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,10 @@
+#include "clinux_time.h"
+
+#include <sys/timex.h>
+
+int clinux_clock_is_synchronised(void) {
+    struct timex request = {0};
+    int state = adjtimex(&request);
+    if (state < 0) return -1;
+    return state != TIME_ERROR && (request.status & STA_UNSYNC) == 0;
+}
