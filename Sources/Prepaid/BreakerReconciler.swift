@@ -45,6 +45,8 @@ public enum ReconcileNotice: Hashable, Sendable {
 /// so that a crash between decision and write loses nothing.
 public struct BreakerReconciler: Hashable, Sendable {
     public private(set) var memory: BreakerMemory
+    /// An order is under way: no other one before its end is known.
+    public private(set) var isWriting = false
     private var tries = 0
     private var notBefore: MonotonicTime?
     private var hasReportedMismatch = false
@@ -77,7 +79,7 @@ public struct BreakerReconciler: Hashable, Sendable {
 
     /// What to do now to bring the breaker where it is wanted.
     public mutating func reconcile(want: BreakerWant, now: MonotonicTime) -> (ReconcileAction, [ReconcileNotice]) {
-        guard let observed = memory.confirmed, let wanted = want.position else { return (.none, []) }
+        guard !isWriting, let observed = memory.confirmed, let wanted = want.position else { return (.none, []) }
         if wanted == observed {
             if memory.intended != nil { memory.intended = nil }
             settle()
@@ -96,8 +98,13 @@ public struct BreakerReconciler: Hashable, Sendable {
         tries += 1
         notBefore = nil
         memory.intended = wanted
+        isWriting = true
         return (.write(wanted), [])
     }
+
+    /// The order that `reconcile` gave has ended, well or badly. What it did is known from the next
+    /// observed position only.
+    public mutating func writeEnded() { isWriting = false }
 
     /// The device came back: what waited for the slow retry is tried at once.
     public mutating func deviceReturned() {

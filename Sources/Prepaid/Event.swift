@@ -13,8 +13,11 @@ public enum EventCode: String, Hashable, Sendable, CaseIterable {
     case openedElsewhere = "opened_elsewhere"
     case tamper
     case weldedOrBypassed = "welded_or_bypassed"
+    case counterBaseline = "counter_baseline"
     case counterQuarantined = "counter_quarantined"
+    case counterRecovered = "counter_recovered"
     case counterReleased = "counter_released"
+    case settlementFault = "settlement_fault"
     case meterLost = "meter_lost"
     case meterFound = "meter_found"
     case busLost = "bus_lost"

@@ -1,0 +1,172 @@
+internal import Metering
+
+extension SupplyGroup {
+    /// What the counter's finding means for the books.
+    mutating func note(
+        _ finding: CounterFinding, mark: CounterMark, before: CounterMark?, at index: Int,
+        into outcome: inout GroupOutcome
+    ) {
+        let circuit = circuits[index].circuit
+        let subject = EventSubject.circuit(circuit.id)
+        switch finding {
+        case .accepted, .pending, .waiting: break
+        case .baseline:
+            circuits[index].posted = mark
+            outcome.change.marks[circuit.id] = mark
+            outcome.change.events.append(Event(.counterBaseline, subject, ["counter": String(mark.value)]))
+        case .recovered:
+            outcome.change.events.append(Event(.counterRecovered, subject, ["counter": String(mark.value)]))
+        case .quarantined(let move):
+            outcome.change.events.append(
+                Event(
+                    .counterQuarantined, subject,
+                    [
+                        "move": move.rawValue, "counter": String(mark.value),
+                        "last_accepted": before.map { String($0.value) } ?? "none",
+                    ]))
+        case .released(let from, let to):
+            settle(circuitsEndingAt: [circuit.id: from], into: &outcome)
+            circuits[index].posted = to
+            outcome.change.marks[circuit.id] = to
+            outcome.change.events.append(
+                Event(.counterReleased, subject, ["from": String(from.value), "to": String(to.value)]))
+        }
+    }
+
+    /// Posts consumption. `circuitsEndingAt` bounds single circuits to an earlier mark than the last
+    /// accepted one.
+    mutating func settle(circuitsEndingAt ends: [CircuitID: CounterMark] = [:], into outcome: inout GroupOutcome) {
+        guard let account else { return }
+        let counters = circuits.map { state in
+            CircuitCounter(
+                circuit: state.circuit, posted: state.posted,
+                accepted: ends[state.circuit.id] ?? state.track.lastAccepted)
+        }
+        do {
+            let settlement = try account.settlingConsumption(counters)
+            guard !settlement.postings.isEmpty else { return }
+            self.account = settlement.account
+            for (circuit, mark) in settlement.marks {
+                guard let index = index(of: circuit) else { continue }
+                circuits[index].posted = mark
+                outcome.change.marks[circuit] = mark
+            }
+            outcome.change.postings += settlement.postings
+            outcome.change.account = settlement.account
+        } catch {
+            reportFault(error, into: &outcome)
+        }
+    }
+
+    /// Raises and clears alarms, then decides every breaker of the group.
+    mutating func evaluate(now: Timestamp, site: SiteConditions, into outcome: inout GroupOutcome) {
+        let balance = liveBalance
+        if let balance { updateAlarm(balance: balance, into: &outcome) }
+        for index in circuits.indices {
+            var conditions = conditions(of: circuits[index], now: now, site: site)
+            if account != nil, balance == nil { conditions.doubt = .ledgerUnusable }
+            let decision = conditions.decision
+            circuits[index].decision = decision
+            order(decision, at: index, now: now, balance: balance, into: &outcome)
+        }
+    }
+
+    mutating func countReadingBelowCutOff() {
+        guard let account, let balance = liveBalance, balance < account.settings.cutOff else {
+            readingsBelowCutOff = 0
+            return
+        }
+        readingsBelowCutOff = min(readingsBelowCutOff + 1, Self.readingsToCut)
+    }
+
+    mutating func report(_ notices: [ReconcileNotice], at index: Int, into outcome: inout GroupOutcome) {
+        let subject = EventSubject.circuit(circuits[index].circuit.id)
+        for notice in notices {
+            let event =
+                switch notice {
+                case .confirmed(let position): Event(.breakerConfirmed, subject, ["position": position.rawValue])
+                case .openedElsewhere: Event(.openedElsewhere, subject)
+                case .tamper: Event(.tamper, subject)
+                case .mismatch(let wanted, let tries):
+                    Event(.breakerMismatch, subject, ["wanted": wanted.rawValue, "tries": String(tries)])
+                }
+            outcome.change.events.append(event)
+        }
+    }
+
+    private mutating func updateAlarm(balance: Money, into outcome: inout GroupOutcome) {
+        guard var account, account.state == .open else { return }
+        let level = account.settings.alarmLevel(
+            balance: balance, current: account.alarm, mayCut: readingsBelowCutOff >= Self.readingsToCut)
+        guard level != account.alarm else { return }
+        let code: EventCode = level > account.alarm ? .alarmRaised : .alarmCleared
+        outcome.change.events.append(
+            Event(
+                code, .account(account.id),
+                ["level": level.name, "before": account.alarm.name, "balance_microunits": String(balance.microunits)]))
+        account.alarm = level
+        self.account = account
+        outcome.change.account = account
+    }
+
+    private func conditions(of state: CircuitState, now: Timestamp, site: SiteConditions) -> BreakerConditions {
+        let memory = state.reconciler.memory
+        var conditions = BreakerConditions()
+        conditions.isMaintenanceLocked = memory.isMaintenanceLocked
+        conditions.mode = memory.mode
+        conditions.lockout = memory.lockout
+        conditions.account =
+            switch account?.state {
+            case nil: .none
+            case .closed: .closed
+            case .open: .open
+            }
+        conditions.credit = account?.alarm == .cut ? .exhausted : .sufficient
+        conditions.isClockTrusted = now.trust != .untrusted
+        conditions.doubt = doubt(about: state, now: now, site: site)
+        return conditions
+    }
+
+    private func doubt(about state: CircuitState, now: Timestamp, site: SiteConditions) -> Doubt? {
+        if !site.isLedgerUsable { return .ledgerUnusable }
+        if state.track.agreeingSinceStart < CounterTrack.readingsToAgree { return .tooFewReadings }
+        guard let last = state.lastReadingAt, now.monotonic - last <= site.staleAfter else { return .staleData }
+        if site.isMassCutHeld, account?.alarm == .cut { return .massCut }
+        return nil
+    }
+
+    /// Moves the breaker where the decision wants it. A move is a posting boundary: what was used under
+    /// the old position is posted with it.
+    private mutating func order(
+        _ decision: BreakerDecision, at index: Int, now: Timestamp, balance: Money?, into outcome: inout GroupOutcome
+    ) {
+        let circuit = circuits[index].circuit
+        guard let breaker = circuit.breaker else { return }
+        let before = circuits[index].reconciler.memory
+        let (action, notices) = circuits[index].reconciler.reconcile(want: decision.want, now: now.monotonic)
+        report(notices, at: index, into: &outcome)
+        if circuits[index].reconciler.memory != before {
+            outcome.change.breakers[circuit.id] = circuits[index].reconciler.memory
+        }
+        guard case .write(let position) = action else { return }
+        settle(into: &outcome)
+        var detail = ["position": position.rawValue, "rule": decision.rule.rawValue]
+        if let power = circuits[index].activePower { detail["active_power_mw"] = String(power) }
+        if let balance { detail["balance_microunits"] = String(balance.microunits) }
+        outcome.change.events.append(Event(.breakerCommanded, .circuit(circuit.id), detail))
+        outcome.orders.append(
+            BreakerOrder(circuit: circuit.id, breaker: breaker, position: position, rule: decision.rule))
+    }
+
+    private mutating func reportFault(_ fault: SettlementFault, into outcome: inout GroupOutcome) {
+        guard !hasReportedFault, let account else { return }
+        hasReportedFault = true
+        let (circuit, fault) =
+            switch fault {
+            case .counterOutOfOrder(let circuit): (circuit, "counter_out_of_order")
+            case .overflow(let circuit): (circuit, "overflow")
+            }
+        outcome.change.events.append(
+            Event(.settlementFault, .account(account.id), ["circuit": circuit.rawValue, "fault": fault]))
+    }
+}

@@ -1,0 +1,202 @@
+public import Metering
+
+/// One circuit with all that is remembered about it.
+public struct CircuitState: Hashable, Sendable {
+    public internal(set) var circuit: SiteCircuit
+    /// The counter at the last posting.
+    public internal(set) var posted: CounterMark?
+    public internal(set) var track: CounterTrack
+    public internal(set) var reconciler: BreakerReconciler
+    /// The last plausible reading of this run of the daemon.
+    public internal(set) var lastReadingAt: MonotonicTime?
+    /// mW, at that reading; nil where the meter does not say.
+    public internal(set) var activePower: Int64?
+    /// What the rules last said.
+    public internal(set) var decision: BreakerDecision?
+
+    /// - Parameters:
+    ///   - posted: the counter at the last posting, from the ledger.
+    ///   - lastAccepted: the last accepted value, from telemetry; may be missing or older than `posted`.
+    public init(circuit: SiteCircuit, posted: CounterMark?, lastAccepted: CounterMark?, memory: BreakerMemory) {
+        self.circuit = circuit
+        self.posted = posted
+        let start: CounterMark? =
+            if let posted, let lastAccepted { circuit.counter.later(posted, lastAccepted) } else {
+                posted ?? lastAccepted
+            }
+        track = CounterTrack(rules: circuit.counter, lastAccepted: posted == nil ? nil : start)
+        reconciler = BreakerReconciler(memory: memory)
+    }
+
+    var counter: CircuitCounter { CircuitCounter(circuit: circuit, posted: posted, accepted: track.lastAccepted) }
+}
+
+/// What is to be committed to the ledger, all of it or nothing.
+public struct LedgerChange: Hashable, Sendable {
+    /// The account after the change; nil where it did not change.
+    public var account: Account?
+    public var postings: [Posting] = []
+    public var events: [Event] = []
+    /// Counters up to which consumption is posted now.
+    public var marks: [CircuitID: CounterMark] = [:]
+    public var breakers: [CircuitID: BreakerMemory] = [:]
+
+    public init() {}
+
+    public var isEmpty: Bool {
+        account == nil && postings.isEmpty && events.isEmpty && marks.isEmpty && breakers.isEmpty
+    }
+}
+
+/// A breaker that is to be moved now. Its change is committed first.
+public struct BreakerOrder: Hashable, Sendable {
+    public let circuit: CircuitID
+    public let breaker: BreakerAddress
+    public let position: BreakerPosition
+    public let rule: BreakerRule
+
+    /// Safety and operators act even where the ledger cannot be written; credit and timers wait.
+    public var actsWithoutLedger: Bool {
+        switch rule {
+        case .maintenanceLock, .forcedOff, .overload, .malignantLoad: position == .open
+        default: false
+        }
+    }
+}
+
+/// What one event on a group led to.
+public struct GroupOutcome: Hashable, Sendable {
+    public var change = LedgerChange()
+    public var orders: [BreakerOrder] = []
+
+    public init() {}
+}
+
+/// What the whole site knows and one group does not.
+public struct SiteConditions: Hashable, Sendable {
+    public var isLedgerUsable: Bool
+    public var isMassCutHeld: Bool
+    /// A reading older than this is no ground for opening a breaker.
+    public var staleAfter: Duration
+
+    public init(isLedgerUsable: Bool, isMassCutHeld: Bool, staleAfter: Duration) {
+        self.isLedgerUsable = isLedgerUsable
+        self.isMassCutHeld = isMassCutHeld
+        self.staleAfter = staleAfter
+    }
+}
+
+/// An account with its circuits, or one circuit without an account: what is settled together.
+///
+/// A value: every method takes one event and returns what is to be committed and which breakers are to
+/// be moved. The caller keeps the new value only if the commit succeeds.
+public struct SupplyGroup: Hashable, Sendable {
+    public internal(set) var account: Account?
+    public internal(set) var circuits: [CircuitState]
+    /// Plausible readings in a row that found the balance below the cut-off.
+    var readingsBelowCutOff = 0
+    var hasReportedFault = false
+
+    /// Readings that must agree before a credit cut.
+    public static let readingsToCut = 2
+
+    public init(account: Account?, circuits: [CircuitState]) {
+        self.account = account
+        self.circuits = circuits
+    }
+
+    /// A reading of one circuit's counter.
+    /// - Parameter activePower: mW, where the meter says.
+    public mutating func take(
+        counter value: Int64, activePower: Int64?, of circuit: CircuitID, now: Timestamp, site: SiteConditions
+    ) -> GroupOutcome {
+        var outcome = GroupOutcome()
+        guard let index = index(of: circuit) else { return outcome }
+        let before = circuits[index].track.lastAccepted
+        let mark = CounterMark(value: value, at: now)
+        let finding = circuits[index].track.observe(mark)
+        note(finding, mark: mark, before: before, at: index, into: &outcome)
+        circuits[index].activePower = activePower
+        if !circuits[index].track.isQuarantined, finding != .pending {
+            circuits[index].lastReadingAt = now.monotonic
+            countReadingBelowCutOff()
+        }
+        evaluate(now: now, site: site, into: &outcome)
+        return outcome
+    }
+
+    /// The position of one circuit's breaker, as read from the device.
+    public mutating func take(
+        position: BreakerPosition, of circuit: CircuitID, now: Timestamp, site: SiteConditions
+    ) -> GroupOutcome {
+        var outcome = GroupOutcome()
+        guard let index = index(of: circuit) else { return outcome }
+        let before = circuits[index].reconciler.memory
+        let notices = circuits[index].reconciler.observe(position)
+        if circuits[index].reconciler.memory != before {
+            outcome.change.breakers[circuit] = circuits[index].reconciler.memory
+        }
+        report(notices, at: index, into: &outcome)
+        if notices.contains(.confirmed(position)) { settle(into: &outcome) }
+        evaluate(now: now, site: site, into: &outcome)
+        return outcome
+    }
+
+    /// Posts what was used since the last posting, then sells. Where the recharge is refused nothing
+    /// changes.
+    public mutating func take(
+        recharge: Recharge, earlier: AppliedRecharge?, command: String, now: Timestamp, site: SiteConditions
+    ) -> (RechargeResult, GroupOutcome) {
+        var trial = self
+        var outcome = GroupOutcome()
+        trial.settle(into: &outcome)
+        guard
+            let result = trial.account?.apply(recharge, earlier: earlier, command: command, now: now)
+        else { return (.accountClosed, GroupOutcome()) }
+        guard case .applied(let posting) = result else { return (result, GroupOutcome()) }
+        outcome.change.postings.append(posting)
+        outcome.change.account = trial.account
+        trial.readingsBelowCutOff = 0
+        trial.evaluate(now: now, site: site, into: &outcome)
+        self = trial
+        return (result, outcome)
+    }
+
+    /// Time went by: looks again at what depends on it.
+    public mutating func tick(now: Timestamp, site: SiteConditions) -> GroupOutcome {
+        var outcome = GroupOutcome()
+        evaluate(now: now, site: site, into: &outcome)
+        return outcome
+    }
+
+    /// Posts what was used since the last posting: at a day boundary, before a change, at an orderly stop.
+    public mutating func settleNow() -> GroupOutcome {
+        var outcome = GroupOutcome()
+        settle(into: &outcome)
+        return outcome
+    }
+
+    /// An order to a circuit's breaker has ended; `position` is what was read back, nil where that failed.
+    public mutating func orderEnded(
+        _ circuit: CircuitID, readBack position: BreakerPosition?, now: Timestamp, site: SiteConditions
+    ) -> GroupOutcome {
+        guard let index = index(of: circuit) else { return GroupOutcome() }
+        circuits[index].reconciler.writeEnded()
+        guard let position else { return tick(now: now, site: site) }
+        return take(position: position, of: circuit, now: now, site: site)
+    }
+
+    /// The device of a circuit's breaker answers again after having been lost.
+    public mutating func deviceReturned(of circuit: CircuitID) {
+        guard let index = index(of: circuit) else { return }
+        circuits[index].reconciler.deviceReturned()
+    }
+
+    /// The balance now, or nil where it cannot be computed.
+    public var liveBalance: Money? {
+        guard let account else { return nil }
+        return try? account.liveBalance(circuits.map(\.counter)).balance
+    }
+
+    func index(of circuit: CircuitID) -> Int? { circuits.firstIndex { $0.circuit.id == circuit } }
+}
