@@ -28,6 +28,7 @@ let edge: [Target] = [
 ]
 
 let tests: [Target] = [
+    .testTarget(name: "LayeringTests", swiftSettings: strict),
     .testTarget(name: "BoardTests", dependencies: ["Board", "Metering"], swiftSettings: strict),
     .testTarget(name: "MeteringTests", dependencies: ["Metering"], swiftSettings: strict),
     .testTarget(name: "PrepaidTests", dependencies: ["Prepaid", "Metering"], swiftSettings: strict),
