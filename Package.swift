@@ -18,7 +18,8 @@ extension Target.Dependency {
 /// `Tests/LayeringTests` and `--explicit-target-dependency-import-check error` hold it to that.
 let core: [Target] = [
     .target(name: "Metering", swiftSettings: strict),
-    .target(name: "MeterProfiles", dependencies: ["Metering", .yams], swiftSettings: strict),
+    .target(name: "ConfigurationReader", dependencies: [.yams], swiftSettings: strict),
+    .target(name: "MeterProfiles", dependencies: ["ConfigurationReader", "Metering"], swiftSettings: strict),
     .target(name: "Prepaid", dependencies: ["Metering"], swiftSettings: strict),
 ]
 
@@ -30,6 +31,9 @@ let edge: [Target] = [
 let tests: [Target] = [
     .testTarget(name: "LayeringTests", swiftSettings: strict),
     .testTarget(name: "BoardTests", dependencies: ["Board", "Metering"], swiftSettings: strict),
+    .testTarget(
+        name: "MeterProfilesTests", dependencies: ["ConfigurationReader", "MeterProfiles", "Metering"],
+        swiftSettings: strict),
     .testTarget(name: "MeteringTests", dependencies: ["Metering"], swiftSettings: strict),
     .testTarget(name: "PrepaidTests", dependencies: ["Prepaid", "Metering"], swiftSettings: strict),
 ]

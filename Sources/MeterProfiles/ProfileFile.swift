@@ -1,0 +1,141 @@
+public import ConfigurationReader
+private import Metering
+
+/// Reads one profile file. The keys are documented in `docs/profiles.md`.
+public struct ProfileFile {
+    public let profile: MeterProfile
+    /// The file it came from, for messages about a set of profiles.
+    public let file: String
+
+    private static let keys = [
+        "id", "title", "source", "verified", "commodity", "serial", "limits", "defaults", "registers", "billing",
+        "identify", "relay",
+    ]
+
+    /// - Parameters:
+    ///   - file: the path as the installer knows it; its last part without `.yaml` must be the id.
+    /// - Throws: every problem of the file.
+    public init(file: String, text: String) throws(ConfigurationProblems) {
+        let collector = ProblemCollector()
+        let root = ConfigurationNode(file: file, text: text, collector: collector)?.mapping(keys: Self.keys)
+        let profile = root.flatMap { Self.read($0) }
+        try collector.check()
+        guard let profile else {
+            throw ConfigurationProblems([
+                ConfigurationProblem(
+                    file: file, line: 0, what: "the profile cannot be read", remedy: "compare it with another profile")
+            ])
+        }
+        self.profile = profile
+        self.file = file
+    }
+
+    private static func read(_ root: ConfigurationMapping) -> MeterProfile? {
+        let id = root.text("id")
+        let name = root.place.file.split(separator: "/").last.map(String.init) ?? ""
+        if let id, name != "\(id).yaml" {
+            root["id"]?.refuse("the id '\(id)' is not the file's name", "name the file \(id).yaml")
+        }
+        let commodity: Commodity? = root["commodity"].flatMap { $0.choice() }
+        let serial = root.required("serial").flatMap(SerialFormat.read)
+        let limits = root.required("limits").flatMap(readLimits)
+        let registers = RegisterTableReader(defaults: root["defaults"]).read(root.list("registers"))
+        let relay = root["relay"].flatMap(RelayReader.read)
+        let billing = root["billing"].flatMap { readBilling($0, registers: registers) }
+        if commodity != nil, root["billing"] == nil {
+            root.place.refuse("a meter without 'billing' cannot be billed", "name the cumulative register in 'billing'")
+        }
+        if registers.isEmpty, relay == nil {
+            root.place.refuse("the profile has neither registers nor a relay", "add 'registers' or 'relay'")
+        }
+        let rules = root.list("identify").compactMap(readIdentification)
+        guard let id, let title = root.text("title"), let source = root.text("source"),
+            let isVerified = root.boolean("verified", default: false), let serial, let limits
+        else { return nil }
+        for register in registers where register.encoding.registerCount > limits.registersPerRead {
+            root.place.refuse(
+                "registers_per_read \(limits.registersPerRead) cannot hold \(register.channel)",
+                "raise registers_per_read to \(register.encoding.registerCount)")
+        }
+        return MeterProfile(
+            id: id, title: title, source: source, isVerified: isVerified, commodity: commodity, serial: serial,
+            limits: limits, registers: registers, billing: billing, identification: rules, relay: relay)
+    }
+
+    private static func readLimits(_ node: ConfigurationNode) -> ReadLimits? {
+        let keys = ["registers_per_read", "request_gap_ms", "allows_gaps", "response_timeout_ms"]
+        guard let limits = node.mapping(keys: keys),
+            let registersPerRead = limits.integer("registers_per_read", in: 1...125),
+            let gap = limits.integer("request_gap_ms", in: 0...2_000, default: 0),
+            let allowsGaps = limits.boolean("allows_gaps", default: false),
+            let timeout = limits.integer("response_timeout_ms", in: 20...5_000, default: 500)
+        else { return nil }
+        return ReadLimits(
+            registersPerRead: registersPerRead, requestGap: .milliseconds(gap), allowsGaps: allowsGaps,
+            responseTimeout: .milliseconds(timeout))
+    }
+
+    private static func readBilling(
+        _ node: ConfigurationNode, registers: [RegisterDefinition]
+    ) -> BillingRegister? {
+        guard let billing = node.mapping(keys: ["channel", "step", "modulus"]), let name = billing.text("channel"),
+            let step = billing.integer("step", in: 1...1_000_000)
+        else { return nil }
+        let modulus = billing["modulus"].flatMap { $0.integer(in: 1...Int.max / 4) }
+        guard let channel = Channel(name: name), channel.quantity.isCounter,
+            registers.contains(where: { $0.channel == channel })
+        else {
+            billing["channel"]?.refuse("'\(name)' is no cumulative register of this profile", "name one that is")
+            return nil
+        }
+        return BillingRegister(channel: channel, modulus: modulus.map(Int64.init), step: Int64(step))
+    }
+
+    private static func readIdentification(_ node: ConfigurationNode) -> IdentificationRule? {
+        guard let rule = node.mapping(keys: ["table", "address", "equals"]),
+            let table: RegisterTable = rule["table"]?.registerTable(),
+            let address = rule.integer("address", in: 0...65_535)
+        else { return nil }
+        let words = rule.list("equals").compactMap { $0.integer(in: 0...65_535).map { UInt16($0) } }
+        guard (1...16).contains(words.count) else {
+            node.refuse("'equals' needs 1 to 16 registers", "write 'equals: [7]'")
+            return nil
+        }
+        return IdentificationRule(table: table, address: UInt16(address), equals: words)
+    }
+}
+
+extension SerialFormat {
+    /// The rates of RS485 meters.
+    public static let baudRates = [1200, 2400, 4800, 9600, 19200, 38400, 57600, 115_200]
+
+    /// Reads `{ baud: 9600, format: 8N1 }`.
+    public static func read(_ node: ConfigurationNode) -> SerialFormat? {
+        guard let serial = node.mapping(keys: ["baud", "format"]) else { return nil }
+        return read(serial)
+    }
+
+    /// Reads the keys `baud` and `format` of a mapping.
+    public static func read(_ mapping: ConfigurationMapping) -> SerialFormat? {
+        guard let baud = mapping.integer("baud", in: 1...1_000_000), let format = mapping.text("format") else {
+            return nil
+        }
+        guard baudRates.contains(baud) else {
+            mapping["baud"]?.refuse(
+                "\(baud) baud is not a rate of RS485 meters",
+                "write one of \(baudRates.map(String.init).joined(separator: ", "))")
+            return nil
+        }
+        let characters = Array(format)
+        guard characters.count == 3, characters[0] == "8", let parity = Parity(rawValue: String(characters[1])),
+            let stopBits = Int(String(characters[2])), (1...2).contains(stopBits)
+        else {
+            mapping["format"]?.refuse("the character format '\(format)' is unknown", "write one of 8N1, 8E1, 8O1, 8N2")
+            return nil
+        }
+        return SerialFormat(baud: baud, parity: parity, stopBits: stopBits)
+    }
+
+    /// `8N1`
+    public var formatText: String { "8\(parity.rawValue)\(stopBits)" }
+}

@@ -1,0 +1,138 @@
+/// One read of registers or bits. A read of nothing, of too much, or past the end cannot be built.
+public struct ReadRequest: Hashable, Sendable, CustomStringConvertible {
+    public let table: RegisterTable
+    public let address: UInt16
+    public let count: Int
+
+    /// The most a read may ask for: 125 registers or 2000 bits (Modbus application protocol, 6.1 to 6.4).
+    public static func largestCount(in table: RegisterTable) -> Int {
+        switch table {
+        case .coil, .discreteInput: 2000
+        case .holding, .input: 125
+        }
+    }
+
+    public init?(table: RegisterTable, address: UInt16, count: Int) {
+        guard (1...Self.largestCount(in: table)).contains(count), Int(address) + count <= 65536 else { return nil }
+        self.table = table
+        self.address = address
+        self.count = count
+    }
+
+    public var description: String { "FC0\(table.rawValue) 0x\(String(address, radix: 16)) × \(count)" }
+
+    /// Characters of the request and of its answer on the wire (RTU: unit, function, data, CRC).
+    public var characters: (request: Int, response: Int) {
+        switch table {
+        case .coil, .discreteInput: (8, 5 + (count + 7) / 8)
+        case .holding, .input: (8, 5 + 2 * count)
+        }
+    }
+
+    /// Request, turnaround, answer, and the silence of 3.5 characters after each frame.
+    public func duration(serial: SerialFormat, turnaround: Duration) -> Duration {
+        serial.duration(ofCharacters: Double(characters.request + characters.response) + 3.5)
+            + max(turnaround, serial.interFrameSilence)
+    }
+}
+
+extension SerialFormat {
+    /// The silence that separates two frames: 3.5 characters, and 1.75 ms above 19200 baud (Modbus
+    /// serial line specification, 2.5.1.1).
+    public var interFrameSilence: Duration { baud > 19200 ? .microseconds(1750) : duration(ofCharacters: 3.5) }
+}
+
+/// The requests that fetch a set of registers in the least time on the wire.
+public struct ReadPlan: Hashable, Sendable {
+    public let requests: [ReadRequest]
+    /// From the first request's first bit until the bus is free again.
+    public let duration: Duration
+
+    /// - Parameters:
+    ///   - wanted: the registers to fetch, in any order.
+    ///   - turnaround: how long the meter takes from the end of a request to the start of its answer.
+    public init(
+        wanted: [RegisterDefinition], limits: ReadLimits, serial: SerialFormat, turnaround: Duration
+    ) {
+        var requests: [ReadRequest] = []
+        for table in RegisterTable.allCases {
+            let spans = wanted.filter { $0.table == table }.map(Span.init).sorted { $0.first < $1.first }
+            requests += Self.group(spans, table: table, limits: limits, serial: serial, turnaround: turnaround)
+        }
+        self.requests = requests
+        duration = requests.reduce(.zero) { $0 + $1.duration(serial: serial, turnaround: turnaround) }
+    }
+
+    private struct Span {
+        let first: Int
+        let end: Int
+        init(_ register: RegisterDefinition) {
+            first = Int(register.address)
+            end = first + register.encoding.registerCount
+        }
+    }
+
+    /// Exact: `best[n]` is the least cost of fetching the first n spans; the last request of that
+    /// solution covers spans k ..< n for some k, and every k is tried.
+    private static func group(
+        _ spans: [Span], table: RegisterTable, limits: ReadLimits, serial: SerialFormat, turnaround: Duration
+    ) -> [ReadRequest] {
+        guard !spans.isEmpty else { return [] }
+        var best: [(cost: Duration, start: Int, request: ReadRequest?)] = [(.zero, 0, nil)]
+        for end in 1...spans.count {
+            var choice: (cost: Duration, start: Int, request: ReadRequest?)?
+            var reach = spans[end - 1].end
+            for start in stride(from: end - 1, through: 0, by: -1) {
+                if start < end - 1, !limits.allowsGaps, spans[start].end < spans[start + 1].first { break }
+                reach = max(reach, spans[start].end)
+                let count = reach - spans[start].first
+                let isSingle = start == end - 1
+                guard count <= limits.registersPerRead || isSingle,
+                    let request = ReadRequest(table: table, address: UInt16(spans[start].first), count: count)
+                else { break }
+                let cost =
+                    best[start].cost + request.duration(serial: serial, turnaround: turnaround)
+                if choice.map({ cost < $0.cost }) ?? true { choice = (cost, start, request) }
+            }
+            guard let choice else { return [] }
+            best.append(choice)
+        }
+        var requests: [ReadRequest] = []
+        var end = spans.count
+        while end > 0 {
+            if let request = best[end].request { requests.append(request) }
+            end = best[end].start
+        }
+        return requests.reversed()
+    }
+}
+
+extension MeterProfile {
+    /// The registers of this model that are due at a poll class: its own and all faster ones' (a normal
+    /// poll fetches the fast registers too).
+    public func registers(upTo pollClass: PollClass) -> [RegisterDefinition] {
+        registers.filter { $0.pollClass.rank <= pollClass.rank }
+    }
+
+    /// The values in one answer, by channel. A register whose marker says "no value" is left out.
+    public func decode(_ request: ReadRequest, _ words: [UInt16]) -> [(RegisterDefinition, Int64)] {
+        registers.compactMap { register in
+            let offset = Int(register.address) - Int(request.address)
+            let count = register.encoding.registerCount
+            guard register.table == request.table, offset >= 0, offset + count <= words.count,
+                let value = register.decode(words[offset..<(offset + count)])
+            else { return nil }
+            return (register, value)
+        }
+    }
+}
+
+extension PollClass {
+    var rank: Int {
+        switch self {
+        case .fast: 0
+        case .normal: 1
+        case .slow: 2
+        }
+    }
+}

@@ -1,0 +1,82 @@
+internal import ConfigurationReader
+
+/// Reads the switches of a profile, in one of two forms:
+/// - `coils: 8` — a relay board: point n is coil n − 1, on is closed (or open with `inverted: true`);
+/// - `open:`, `close:`, `readback:` — one switch moved by writing registers.
+enum RelayReader {
+    static func read(_ node: ConfigurationNode) -> RelayDefinition? {
+        let keys = ["power_up", "coils", "inverted", "open", "close", "readback"]
+        guard let relay = node.mapping(keys: keys),
+            let powerUp: PowerUpPosition = relay.choice("power_up")
+        else { return nil }
+        if relay["coils"] != nil {
+            guard let count = relay.integer("coils", in: 1...64),
+                let isInverted = relay.boolean("inverted", default: false)
+            else { return nil }
+            return RelayDefinition(
+                points: (1...count).map { coil(point: $0, isInverted: isInverted) }, powerUp: powerUp)
+        }
+        guard let open = relay.required("open").flatMap(readWrite),
+            let close = relay.required("close").flatMap(readWrite),
+            let readback = relay.required("readback").flatMap(readReadback)
+        else { return nil }
+        if open == close {
+            node.refuse("opening and closing write the same", "check both against the manual")
+            return nil
+        }
+        return RelayDefinition(
+            points: [RelayPoint(point: 1, open: open, close: close, readback: readback)], powerUp: powerUp)
+    }
+
+    private static func coil(point: Int, isInverted: Bool) -> RelayPoint {
+        let address = UInt16(point - 1)
+        return RelayPoint(
+            point: point, open: .coil(address: address, value: isInverted),
+            close: .coil(address: address, value: !isInverted),
+            readback: RelayReadback(table: .coil, address: address, mask: 1, closedValue: isInverted ? 0 : 1))
+    }
+
+    private static func readWrite(_ node: ConfigurationNode) -> RelayWrite? {
+        guard let write = node.mapping(keys: ["coil", "register", "value", "values"]) else { return nil }
+        if write["coil"] != nil {
+            guard let address = write.integer("coil", in: 0...65_535), let value = write.boolean("value", default: true)
+            else { return nil }
+            return .coil(address: UInt16(address), value: value)
+        }
+        guard let address = write.integer("register", in: 0...65_535) else { return nil }
+        if write["value"] != nil {
+            return write.integer("value", in: 0...65_535).map {
+                .register(address: UInt16(address), value: UInt16($0))
+            }
+        }
+        let values = write.list("values").compactMap { $0.integer(in: 0...65_535).map { UInt16($0) } }
+        guard (1...16).contains(values.count) else {
+            node.refuse("'\(node.path)' writes nothing", "add 'value: 1' or 'values: [1, 0]'")
+            return nil
+        }
+        return .registers(address: UInt16(address), values: values)
+    }
+
+    private static func readReadback(_ node: ConfigurationNode) -> RelayReadback? {
+        guard let readback = node.mapping(keys: ["table", "address", "mask", "closed"]),
+            let table = readback.required("table")?.registerTable(),
+            let address = readback.integer("address", in: 0...65_535),
+            let mask = readback.integer("mask", in: 1...65_535, default: 1),
+            let closed = readback.integer("closed", in: 0...65_535)
+        else { return nil }
+        guard closed & mask == closed else {
+            readback["closed"]?.refuse("'closed' has bits outside 'mask'", "check both against the manual")
+            return nil
+        }
+        return RelayReadback(
+            table: table, address: UInt16(address), mask: UInt16(mask), closedValue: UInt16(closed))
+    }
+}
+
+extension RelayReadback {
+    /// The read that fetches this position.
+    public var request: ReadRequest? { ReadRequest(table: table, address: address, count: 1) }
+
+    /// Whether `word`, read from this address, says closed.
+    public func isClosed(_ word: UInt16) -> Bool { word & mask == closedValue }
+}
