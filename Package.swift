@@ -34,8 +34,11 @@ let tests: [Target] = [
     .testTarget(
         name: "MeterProfilesTests", dependencies: ["ConfigurationReader", "MeterProfiles", "Metering"],
         swiftSettings: strict),
-    .testTarget(name: "MeteringTests", dependencies: ["Metering"], swiftSettings: strict),
-    .testTarget(name: "PrepaidTests", dependencies: ["Prepaid", "Metering"], swiftSettings: strict),
+    .testTarget(name: "MeteringTests", dependencies: ["Metering", "TimeZoneFixtures"], swiftSettings: strict),
+    .testTarget(
+        name: "PrepaidTests", dependencies: ["Prepaid", "Metering", "TimeZoneFixtures"], swiftSettings: strict),
+    .target(
+        name: "TimeZoneFixtures", dependencies: ["Metering"], path: "Tests/TimeZoneFixtures", swiftSettings: strict),
 ]
 
 let package = Package(

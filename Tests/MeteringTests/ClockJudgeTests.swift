@@ -1,0 +1,103 @@
+import Metering
+import Testing
+
+private let built = WallTime(millisecondsSince1970: 1_780_000_000_000)
+private let now = built + .seconds(90 * 86_400)
+
+private func sample(_ uptimeSeconds: Int64, _ wall: WallTime, synchronised: Bool = false) -> ClockSample {
+    ClockSample(
+        isSynchronised: synchronised, monotonic: MonotonicTime(nanoseconds: uptimeSeconds * 1_000_000_000), wall: wall)
+}
+
+private func makeJudge(lastKnown: WallTime? = nil) -> ClockJudge {
+    ClockJudge(rules: ClockRules(holdoverLimit: .seconds(3_600), buildDate: built, lastKnownWall: lastKnown))
+}
+
+@Suite("Trust in the wall clock")
+struct ClockJudgeTests {
+    @Test("a box that boots in 1970 is trusted when its time source arrives, with one anchor")
+    func bootIn1970() {
+        var judge = makeJudge()
+        let zero = WallTime(millisecondsSince1970: 0)
+        #expect(judge.judge(sample(10, zero + .seconds(10))) == ClockVerdict(trust: .untrusted))
+        let arrival = judge.judge(sample(40, now, synchronised: true))
+        #expect(arrival.trust == .trusted)
+        #expect(arrival.step == now - (zero + .seconds(40)))
+        #expect(arrival.anchor == ClockAnchor(monotonicZero: now + .seconds(-40)))
+        #expect(arrival.anchor?.wall(at: MonotonicTime(nanoseconds: 10_000_000_000)) == now + .seconds(-30))
+        #expect(judge.judge(sample(50, now + .seconds(10), synchronised: true)) == ClockVerdict(trust: .trusted))
+    }
+
+    @Test("without its source the clock is held over for as long as the rules say, then no longer trusted")
+    func holdover() {
+        var judge = makeJudge()
+        _ = judge.judge(sample(0, now, synchronised: true))
+        #expect(judge.judge(sample(3_600, now + .seconds(3_600))).trust == .holdover)
+        #expect(judge.judge(sample(3_601, now + .seconds(3_601))).trust == .untrusted)
+        let back = judge.judge(sample(3_700, now + .seconds(3_700), synchronised: true))
+        #expect(back.trust == .trusted)
+        #expect(back.anchor != nil, "trust arrived again")
+    }
+
+    @Test("back from holdover to trusted no anchor is due: trust never left")
+    func holdoverBack() {
+        var judge = makeJudge()
+        _ = judge.judge(sample(0, now, synchronised: true))
+        _ = judge.judge(sample(60, now + .seconds(60)))
+        #expect(judge.judge(sample(120, now + .seconds(120), synchronised: true)) == ClockVerdict(trust: .trusted))
+    }
+
+    @Test("a jump that no source vouches for ends the trust; one made by the source is anchored")
+    func steps() {
+        var judge = makeJudge()
+        _ = judge.judge(sample(0, now, synchronised: true))
+        let moved = judge.judge(sample(10, now + .seconds(7_210), synchronised: true))
+        #expect(moved.trust == .trusted)
+        #expect(moved.step == .seconds(7_200))
+        #expect(moved.anchor == ClockAnchor(monotonicZero: now + .seconds(7_200)))
+        let unexplained = judge.judge(sample(20, now))
+        #expect(unexplained.trust == .untrusted)
+        #expect(unexplained.step == .seconds(-7_220))
+        #expect(judge.judge(sample(30, now + .seconds(10))).trust == .untrusted)
+    }
+
+    @Test("slow correction is no step")
+    func slewing() {
+        var judge = makeJudge()
+        _ = judge.judge(sample(0, now, synchronised: true))
+        for minute in 1...60 as ClosedRange<Int64> {
+            let wall = now + .milliseconds(minute * 60_030)
+            #expect(judge.judge(sample(minute * 60, wall, synchronised: true)) == ClockVerdict(trust: .trusted))
+        }
+    }
+
+    @Test("no time before the build is believed, whoever says so; the last known time has no veto")
+    func impossibleTimes() {
+        var judge = makeJudge(lastKnown: now + .seconds(10 * 365 * 86_400))
+        #expect(judge.judge(sample(0, built + .seconds(-1), synchronised: true)).trust == .untrusted)
+        #expect(judge.judge(sample(10, now, synchronised: true)).trust == .trusted)
+    }
+
+    @Test("what an operator sets holds until the next jump")
+    func setByOperator() {
+        var judge = makeJudge()
+        _ = judge.judge(sample(0, WallTime(millisecondsSince1970: 0)))
+        let set = judge.setByOperator(sample(100, now))
+        #expect(set.trust == .trusted)
+        #expect(set.anchor == ClockAnchor(monotonicZero: now + .seconds(-100)))
+        #expect(judge.judge(sample(90_100, now + .seconds(90_000))).trust == .trusted)
+        #expect(judge.judge(sample(90_110, now)).trust == .untrusted)
+        #expect(judge.setByOperator(sample(90_120, built + .seconds(-1))).trust == .untrusted)
+    }
+
+    @Test("certificates are checked against the clock, or the latest time that is certain")
+    func certificates() {
+        let wrong = WallTime(millisecondsSince1970: 0)
+        #expect(makeJudge().certificateTime(wall: wrong) == built)
+        #expect(makeJudge(lastKnown: now).certificateTime(wall: wrong) == now)
+        #expect(makeJudge(lastKnown: built + .seconds(-5)).certificateTime(wall: wrong) == built)
+        var judge = makeJudge(lastKnown: built)
+        _ = judge.judge(sample(0, now, synchronised: true))
+        #expect(judge.certificateTime(wall: now) == now)
+    }
+}
