@@ -117,11 +117,16 @@ public struct TimeZoneTable: Hashable, Sendable {
     /// calendar skips has none and starts with the next.
     public func startOfDay(_ date: CivilDate) -> WallTime { moment(date, .midnight) }
 
+    /// The first moment after a local day.
+    public func endOfDay(_ date: CivilDate) -> WallTime {
+        date == .latest ? WallTime(millisecondsSince1970: .max) : startOfDay(date.next)
+    }
+
     /// The last day that has started by `moment`. It never goes back, even where the clock on the wall
     /// is turned back over midnight.
     public func day(containing moment: WallTime) -> CivilDate {
         let date = local(at: moment).date
-        return startOfDay(date.next) <= moment ? date.next : date
+        return endOfDay(date) <= moment ? date.next : date
     }
 
     /// The number of transitions at or before a moment: 0 ... transitions.count.
