@@ -11,6 +11,8 @@ let strict: [SwiftSetting] = [
 ]
 
 extension Target.Dependency {
+    static let crypto = product(name: "Crypto", package: "swift-crypto")
+    static let grdb = product(name: "GRDB", package: "GRDB.swift")
     static let yams = product(name: "Yams", package: "Yams")
 }
 
@@ -21,14 +23,24 @@ let core: [Target] = [
     .target(name: "ConfigurationReader", dependencies: [.yams], swiftSettings: strict),
     .target(name: "MeterProfiles", dependencies: ["ConfigurationReader", "Metering"], swiftSettings: strict),
     .target(name: "Prepaid", dependencies: ["Metering"], swiftSettings: strict),
+    .target(
+        name: "UplinkProtocol", dependencies: ["Metering", "Prepaid", .crypto], swiftSettings: strict),
 ]
 
 let edge: [Target] = [
     .target(name: "CLinux"),
     .target(name: "Board", dependencies: ["CLinux", "Metering"], swiftSettings: strict),
+    .target(
+        name: "Storage", dependencies: ["CLinux", "Metering", "Prepaid", "UplinkProtocol", .grdb],
+        swiftSettings: strict),
 ]
 
 let tests: [Target] = [
+    .testTarget(
+        name: "StorageTests", dependencies: ["Storage", "Metering", "Prepaid", "UplinkProtocol", .grdb],
+        swiftSettings: strict),
+    .testTarget(
+        name: "UplinkProtocolTests", dependencies: ["UplinkProtocol", "Metering", "Prepaid"], swiftSettings: strict),
     .testTarget(name: "LayeringTests", swiftSettings: strict),
     .testTarget(name: "BoardTests", dependencies: ["Board", "Metering"], swiftSettings: strict),
     .testTarget(
@@ -44,7 +56,9 @@ let tests: [Target] = [
 let package = Package(
     name: "meterkeep",
     dependencies: [
-        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0")
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
+        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
     ],
     targets: core + edge + tests,
     swiftLanguageModes: [.v6]

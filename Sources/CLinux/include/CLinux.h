@@ -1,0 +1,3 @@
+// What Swift cannot call by itself: variadic functions, macros, and calls outside Glibc's module.
+#include "clinux_file.h"
+#include "clinux_time.h"

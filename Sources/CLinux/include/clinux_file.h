@@ -1,0 +1,8 @@
+#ifndef CLINUX_FILE_H
+#define CLINUX_FILE_H
+
+// Takes an exclusive flock(2) without waiting. 0 when it is held now, -1 with errno otherwise
+// (EWOULDBLOCK: another process holds it).
+int clinux_lock_exclusively(int descriptor);
+
+#endif

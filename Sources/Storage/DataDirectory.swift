@@ -1,0 +1,38 @@
+private import CLinux
+private import Glibc
+
+/// The directory that holds all a gateway keeps. Held by one process at a time.
+public final class DataDirectory: Sendable {
+    public let path: String
+    private let lock: Int32
+
+    public var ledgerPath: String { path + "/ledger.db" }
+    public var telemetryPath: String { path + "/telemetry.db" }
+
+    /// Creates the directory where it is missing (not its parents) and takes its lock.
+    public init(path: String) throws(StorageError) {
+        self.path = path
+        if mkdir(path, 0o750) != 0, errno != EEXIST {
+            throw .unusable(path: path, reason: String(cString: strerror(errno)))
+        }
+        let file = path + "/lock"
+        let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
+        guard descriptor >= 0 else { throw .unusable(path: file, reason: String(cString: strerror(errno))) }
+        guard clinux_lock_exclusively(descriptor) == 0 else {
+            let holder = Self.content(of: descriptor)
+            close(descriptor)
+            throw .locked(path: path, processID: holder.isEmpty ? "unknown" : holder)
+        }
+        let processID = Array("\(getpid())\n".utf8)
+        if ftruncate(descriptor, 0) == 0 { _ = pwrite(descriptor, processID, processID.count, 0) }
+        lock = descriptor
+    }
+
+    deinit { close(lock) }
+
+    private static func content(of descriptor: Int32) -> String {
+        var buffer = [UInt8](repeating: 0, count: 32)
+        let count = pread(descriptor, &buffer, buffer.count, 0)
+        return String(decoding: buffer.prefix(max(0, count)).prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+    }
+}

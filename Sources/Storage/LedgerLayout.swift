@@ -1,0 +1,129 @@
+/// The tables of `ledger.db`. Amounts are micro-units, energy Wh (volume litres), times milliseconds.
+enum LedgerLayout {
+    static let version = 1
+
+    static let sql = """
+        -- One row: what holds for the whole file.
+        CREATE TABLE ledger_head (
+            only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+            gateway TEXT NOT NULL,
+            epoch TEXT NOT NULL,
+            last_sequence INTEGER NOT NULL CHECK (last_sequence >= 0),
+            last_hash BLOB NOT NULL CHECK (length(last_hash) = 32)
+        ) STRICT;
+
+        -- Names that repeat in every row are kept once.
+        CREATE TABLE boot (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+        CREATE TABLE actor (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+        CREATE TABLE book (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+
+        CREATE TABLE meter (
+            id TEXT PRIMARY KEY,
+            bus TEXT NOT NULL,
+            unit INTEGER NOT NULL CHECK (unit BETWEEN 1 AND 247),
+            profile TEXT NOT NULL,
+            UNIQUE (bus, unit)
+        ) STRICT;
+
+        CREATE TABLE account (
+            key INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            customer_number TEXT NOT NULL,
+            issuer TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('open', 'closed')),
+            balance INTEGER NOT NULL,
+            carry_tenths INTEGER NOT NULL CHECK (carry_tenths BETWEEN 0 AND 9),
+            last_recharge INTEGER NOT NULL CHECK (last_recharge >= 0),
+            alarm INTEGER NOT NULL CHECK (alarm BETWEEN 0 AND 4),
+            price INTEGER NOT NULL CHECK (price >= 0),
+            alarm_1 INTEGER NOT NULL,
+            alarm_2 INTEGER NOT NULL CHECK (alarm_2 <= alarm_1),
+            hysteresis INTEGER NOT NULL CHECK (hysteresis >= 0),
+            overdraft_limit INTEGER NOT NULL CHECK (overdraft_limit >= 0),
+            minimum_to_reclose INTEGER NOT NULL CHECK (minimum_to_reclose > 0),
+            hoarding_cap INTEGER NOT NULL CHECK (hoarding_cap > 0)
+        ) STRICT;
+
+        CREATE TABLE circuit (
+            key INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            account TEXT REFERENCES account (id),
+            meter TEXT NOT NULL REFERENCES meter (id),
+            rated_per_hour INTEGER NOT NULL CHECK (rated_per_hour > 0),
+            breaker_bus TEXT,
+            breaker_unit INTEGER CHECK (breaker_unit BETWEEN 1 AND 247),
+            breaker_point INTEGER CHECK (breaker_point > 0),
+            -- The counter at the last posting.
+            posted_counter INTEGER CHECK (posted_counter >= 0),
+            posted_boot INTEGER REFERENCES boot (id),
+            posted_monotonic INTEGER,
+            posted_wall INTEGER,
+            posted_trust INTEGER CHECK (posted_trust BETWEEN 0 AND 2),
+            -- What is remembered of the breaker.
+            mode TEXT NOT NULL DEFAULT 'automatic' CHECK (mode IN ('automatic', 'guarantee', 'forced_off')),
+            is_maintenance_locked INTEGER NOT NULL DEFAULT 0 CHECK (is_maintenance_locked IN (0, 1)),
+            lockout TEXT CHECK (lockout IN ('overload', 'malignant_load')),
+            intended TEXT CHECK (intended IN ('open', 'closed')),
+            confirmed TEXT CHECK (confirmed IN ('open', 'closed')),
+            is_opened_elsewhere INTEGER NOT NULL DEFAULT 0 CHECK (is_opened_elsewhere IN (0, 1)),
+            CHECK ((breaker_bus IS NULL) = (breaker_unit IS NULL) AND (breaker_bus IS NULL) = (breaker_point IS NULL)),
+            UNIQUE (breaker_bus, breaker_unit, breaker_point)
+        ) STRICT;
+
+        -- The ledger log: append-only, each row with the hash of the row before. The columns hold exactly
+        -- what the record's canonical JSON holds, so that its hash can be computed from them.
+        CREATE TABLE ledger (
+            sequence INTEGER PRIMARY KEY,
+            previous BLOB NOT NULL CHECK (length(previous) = 32),
+            boot INTEGER NOT NULL REFERENCES boot (id),
+            monotonic INTEGER NOT NULL,
+            wall INTEGER NOT NULL,
+            trust INTEGER NOT NULL CHECK (trust BETWEEN 0 AND 2),
+            actor INTEGER NOT NULL REFERENCES actor (id),
+            -- A posting, where `account` is set.
+            account INTEGER REFERENCES account (key),
+            cause TEXT,
+            debit INTEGER REFERENCES book (id),
+            credit INTEGER REFERENCES book (id),
+            amount INTEGER CHECK (amount >= 0),
+            balance_after INTEGER,
+            carry_after INTEGER,
+            circuit INTEGER REFERENCES circuit (key),
+            counter_from INTEGER,
+            counter_to INTEGER,
+            quantity INTEGER,
+            price INTEGER,
+            estimated INTEGER,
+            recharge_number INTEGER,
+            command TEXT,
+            -- Any other record: its canonical JSON body, under the name of its kind.
+            kind TEXT CHECK (kind IN ('event', 'command')),
+            body TEXT,
+            CHECK ((account IS NULL) = (body IS NOT NULL)),
+            CHECK (account IS NULL OR (debit IS NOT NULL AND credit IS NOT NULL AND debit <> credit)),
+            CHECK (account IS NULL OR (cause IS NOT NULL AND amount IS NOT NULL AND balance_after IS NOT NULL)),
+            CHECK (account IS NULL OR carry_after BETWEEN 0 AND 9)
+        ) STRICT;
+        CREATE INDEX ledger_by_account ON ledger (account, sequence) WHERE account IS NOT NULL;
+        CREATE UNIQUE INDEX ledger_by_recharge ON ledger (account, recharge_number) WHERE recharge_number IS NOT NULL;
+        CREATE TRIGGER ledger_is_append_only BEFORE UPDATE ON ledger
+            BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+
+        -- Every command ever received, with its first answer.
+        CREATE TABLE command (
+            id TEXT PRIMARY KEY,
+            position INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            received TEXT NOT NULL,
+            state TEXT NOT NULL,
+            outcome TEXT NOT NULL,
+            detail TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID;
+
+        -- How far each consumer has acknowledged the ledger log, and each platform's commands were taken.
+        CREATE TABLE cursor (
+            consumer TEXT PRIMARY KEY,
+            through INTEGER NOT NULL CHECK (through >= 0)
+        ) STRICT, WITHOUT ROWID;
+        """
+}

@@ -1,0 +1,49 @@
+internal import GRDB
+
+/// What a failure of the store means for the caller.
+public enum StorageError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// Another process uses the data directory.
+    case locked(path: String, processID: String)
+    /// The directory or a file cannot be used at all.
+    case unusable(path: String, reason: String)
+    /// The disk or the file's quota is full: answer "not now".
+    case full(String)
+    /// Writing failed in a way that may have lost what was written: stop, re-open, verify.
+    case mustReopen(String)
+    /// The file is not what this program wrote.
+    case damaged(path: String, reason: String)
+    /// The file was written by a later version.
+    case tooNew(path: String, version: Int)
+    /// The change contradicts what is stored; nothing of it was kept.
+    case refused(String)
+
+    public var description: String {
+        switch self {
+        case .locked(let path, let processID):
+            "\(path) is in use by process \(processID); stop it first (systemctl stop meterkeepd), or choose another 'data' directory"
+        case .unusable(let path, let reason):
+            "\(path) cannot be used: \(reason); check that it exists and belongs to the daemon's user"
+        case .full(let path): "\(path): no space left; free space on the disk"
+        case .mustReopen(let reason): "writing failed: \(reason); the store is closed, checked and opened again"
+        case .damaged(let path, let reason):
+            "\(path) is damaged: \(reason); every breaker is held until it is restored from a backup"
+        case .tooNew(let path, let version):
+            "\(path) has layout \(version), written by a later version; install that version again"
+        case .refused(let reason): "refused by the store: \(reason)"
+        }
+    }
+
+    /// Sorts what SQLite reports by what must happen next.
+    static func from(_ error: any Error, path: String) -> StorageError {
+        if let known = error as? StorageError { return known }
+        guard let database = error as? DatabaseError else { return .mustReopen("\(error)") }
+        switch database.resultCode {
+        case .SQLITE_FULL: return .full(path)
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB: return .damaged(path: path, reason: database.message ?? "not a database")
+        case .SQLITE_CONSTRAINT: return .refused(database.message ?? "a rule of the tables")
+        case .SQLITE_READONLY, .SQLITE_CANTOPEN, .SQLITE_PERM:
+            return .unusable(path: path, reason: database.message ?? "read-only")
+        default: return .mustReopen("\(database.resultCode.rawValue) \(database.message ?? "")")
+        }
+    }
+}

@@ -1,0 +1,62 @@
+public import Metering
+public import Prepaid
+
+/// One circuit as the ledger keeps it.
+public struct StoredCircuit: Hashable, Sendable {
+    public let id: CircuitID
+    public let account: AccountID?
+    public let meter: MeterID
+    /// The most it can draw: W (or l/h).
+    public let ratedPerHour: Int64
+    public let breaker: BreakerAddress?
+    /// The counter at the last posting; nil before the first accepted reading.
+    public let posted: CounterMark?
+    public let memory: BreakerMemory
+
+    public init(
+        id: CircuitID, account: AccountID?, meter: MeterID, ratedPerHour: Int64, breaker: BreakerAddress?,
+        posted: CounterMark? = nil, memory: BreakerMemory = BreakerMemory()
+    ) {
+        self.id = id
+        self.account = account
+        self.meter = meter
+        self.ratedPerHour = ratedPerHour
+        self.breaker = breaker
+        self.posted = posted
+        self.memory = memory
+    }
+}
+
+/// What is installed, with its state.
+public struct StoredSite: Hashable, Sendable {
+    public let meters: [SiteMeter]
+    public let accounts: [Account]
+    public let circuits: [StoredCircuit]
+
+    public init(meters: [SiteMeter], accounts: [Account], circuits: [StoredCircuit]) {
+        self.meters = meters
+        self.accounts = accounts
+        self.circuits = circuits
+    }
+}
+
+/// What one transaction of the ledger does, beside its changes.
+public struct LedgerTransaction: Sendable {
+    public var changes: [LedgerChange]
+    /// Meters, accounts and circuits to add or to bring up to date, before the changes. An account's
+    /// balance is not taken from here: only postings move money.
+    public var installation: StoredSite?
+    /// A command with its answer, kept for ever.
+    public var command: AnsweredCommand?
+    public let actor: String
+
+    public init(
+        changes: [LedgerChange], installation: StoredSite? = nil, command: AnsweredCommand? = nil,
+        actor: String = "gateway"
+    ) {
+        self.changes = changes
+        self.installation = installation
+        self.command = command
+        self.actor = actor
+    }
+}

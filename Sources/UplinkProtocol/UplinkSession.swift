@@ -1,0 +1,113 @@
+internal import Metering
+
+/// What came of sending a batch.
+public enum SendOutcome: Hashable, Sendable {
+    case acknowledged(Acknowledgement)
+    /// A 2xx answer whose body is no acknowledgement of this batch.
+    case invalidAnswer
+    /// Any other answer; `retryAfter` is what its header asks for.
+    case status(Int, retryAfter: Duration?)
+    /// No answer: no connection, no route, a certificate refused, time over.
+    case noAnswer(String)
+}
+
+/// What the sender is to do next.
+public enum UplinkAction: Hashable, Sendable {
+    /// Keep `through` as the cursor of the log; note what was refused for good.
+    case advance(through: Int64, refused: [Refusal])
+    /// Send the same bytes again after this pause.
+    case retry(after: Duration)
+    /// Build the batch anew with at most this many records.
+    case shrink(to: Int)
+}
+
+/// How the way to the platform is.
+public enum UplinkCondition: String, Hashable, Sendable, CaseIterable {
+    case idle, up, unreachable, refused, answersWrongly = "answers_wrongly"
+}
+
+/// Decides what to do after each attempt to send a batch of one log. No clock and no chance of its own.
+///
+/// | answer | what happens |
+/// | --- | --- |
+/// | acknowledgement | the cursor moves |
+/// | 413 | the batch is split |
+/// | 401, 403 | all is kept, tried slowly |
+/// | 429, 503 | Retry-After is honoured |
+/// | other 4xx | the batch is halved until one record is left, and that one is quarantined |
+/// | 5xx, no answer, a 2xx that acknowledges nothing | exponential back-off with full jitter |
+public struct UplinkSession: Hashable, Sendable {
+    public private(set) var condition: UplinkCondition = .idle
+    /// Attempts in a row that brought no acknowledgement.
+    public private(set) var failures = 0
+    /// The most records in the next batch.
+    public private(set) var batchLimit: Int
+    private let fullBatch: Int
+
+    public static let firstBackOff: Duration = .milliseconds(500)
+    public static let longestBackOff: Duration = .seconds(300)
+    public static let refusedPause: Duration = .seconds(60)
+    /// A Retry-After beyond this is not believed.
+    public static let longestRetryAfter: Duration = .seconds(3600)
+
+    /// - Parameter fullBatch: records in a batch when all is well.
+    public init(fullBatch: Int) {
+        self.fullBatch = max(1, fullBatch)
+        batchLimit = max(1, fullBatch)
+    }
+
+    /// - Parameters:
+    ///   - records: how many records the batch had.
+    ///   - generator: for the jitter.
+    public mutating func record(
+        _ outcome: SendOutcome, of batch: Batch, using generator: inout some RandomNumberGenerator
+    ) -> UplinkAction {
+        if case .acknowledged(let acknowledgement) = outcome {
+            condition = .up
+            failures = 0
+            batchLimit = min(fullBatch, batchLimit * 2)
+            return .advance(through: acknowledgement.through, refused: acknowledgement.refused)
+        }
+        failures += 1
+        switch outcome {
+        case .status(413, _) where batch.records.count > 1: return halve(batch)
+        case .status(401, _), .status(403, _):
+            condition = .refused
+            return .retry(after: Self.refusedPause)
+        case .status(429, let pause), .status(503, let pause):
+            condition = .unreachable
+            guard let pause else { return backOff(using: &generator) }
+            return .retry(after: min(max(pause, Self.firstBackOff), Self.longestRetryAfter))
+        case .status(408, _), .status(425, _), .status(404, _):
+            // Not about the records: time, order, or an address that is not served (yet).
+            condition = .unreachable
+            return backOff(using: &generator)
+        case .status(400..<500, _):
+            condition = .answersWrongly
+            if batch.records.count > 1 { return halve(batch) }
+            batchLimit = fullBatch
+            return .advance(
+                through: batch.last, refused: [Refusal(sequence: batch.last, reason: "refused by the platform")])
+        case .invalidAnswer, .status(200..<300, _):
+            condition = .answersWrongly
+            return backOff(using: &generator)
+        default:
+            condition = .unreachable
+            return backOff(using: &generator)
+        }
+    }
+
+    private mutating func halve(_ batch: Batch) -> UplinkAction {
+        batchLimit = max(1, batch.records.count / 2)
+        return .shrink(to: batchLimit)
+    }
+
+    /// Full jitter: anything from nothing to the doubled pause, so that a thousand boxes do not come
+    /// back at the same moment.
+    private func backOff(using generator: inout some RandomNumberGenerator) -> UplinkAction {
+        let doublings = min(failures - 1, 20)
+        let first = Self.firstBackOff.wholeMilliseconds
+        let ceiling = min(first << Int64(doublings), Self.longestBackOff.wholeMilliseconds)
+        return .retry(after: .milliseconds(Int64.random(in: 0...ceiling, using: &generator)))
+    }
+}
