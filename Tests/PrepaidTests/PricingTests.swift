@@ -190,6 +190,14 @@ struct PricingTests {
         #expect(priced.amount == Money(decimal: "5.011"))
     }
 
+    @Test("a usage that no account has is clamped or refused, never trapped", arguments: [Int64.min, -1, Int64.max])
+    func oddUsage(used: Int64) throws {
+        let usage = PeriodUsage(current: .init(start: try #require(CivilDate(iso: "2026-06-01")), quantity: used))
+        let leg = try Fixture.leg(10, "2026-06-10T00:00:00Z", "2026-06-10T00:01:00Z")
+        let priced = try? Tariff.step(Fixture.threeSteps()).price(leg, usage: usage, zone: shanghai())
+        #expect(priced?.parts.map(\.quantity) == (used == .max ? nil : [10]))
+    }
+
     @Test("what cannot be priced is refused, never trapped")
     func refused() throws {
         let zone = try shanghai()

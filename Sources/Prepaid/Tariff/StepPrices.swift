@@ -70,7 +70,7 @@ public struct StepPrices: Hashable, Sendable {
     /// The step that the next unit falls in, counted from 1, and how much of it is left.
     func step(after used: Int64) -> (number: Int, left: Int64) {
         for (index, threshold) in thresholds.enumerated() where used < threshold {
-            return (index + 1, threshold - used)
+            return (index + 1, threshold.clampedSubtracting(used))
         }
         return (prices.count, .max)
     }
