@@ -21,7 +21,14 @@ public struct ConfigurationMapping {
     }
 
     /// Text of a key that must be given.
-    public func text(_ key: String) -> String? { required(key)?.text }
+    public func text(_ key: String) -> String? {
+        guard let node = required(key), let text = node.text else { return nil }
+        guard !text.isEmpty else {
+            node.refuse("\(node.path) is empty", "write something after '\(key):'")
+            return nil
+        }
+        return text
+    }
 
     public func text(_ key: String, default fallback: String) -> String? {
         guard let node = values[key] else { return fallback }

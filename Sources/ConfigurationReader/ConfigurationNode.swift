@@ -22,6 +22,12 @@ public struct ConfigurationNode {
             refuse(0, "the file has \(text.utf8.count) bytes", "keep it below \(Self.largestFile)")
             return nil
         }
+        if let (line, word) = Self.firstSharing(in: text) {
+            refuse(
+                line, "'\(word)' is a YAML anchor, alias or tag, which are not used here",
+                "write the value out; quote text that starts with &, * or !")
+            return nil
+        }
         do {
             guard let node = try Yams.compose(yaml: text) else {
                 refuse(0, "the file is empty", "start from the example in etc/")
@@ -29,8 +35,8 @@ public struct ConfigurationNode {
             }
             self.init(file: file, line: node.mark?.line ?? 1, path: "", collector: collector, node: node)
         } catch {
-            let (line, what) = Self.explain(error)
-            refuse(line, what, "mend the YAML")
+            let (line, what, remedy) = Self.explain(error)
+            refuse(line, what, remedy)
             return nil
         }
     }
@@ -43,18 +49,40 @@ public struct ConfigurationNode {
         self.node = node
     }
 
-    private static func explain(_ error: any Error) -> (Int, String) {
+    private static func explain(_ error: any Error) -> (line: Int, what: String, remedy: String) {
         switch error as? YamlError {
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
             .composer(_, let problem, let mark, _):
-            (mark.line, "this is not YAML: \(problem)")
+            (mark.line, "this is not YAML: \(problem)", "mend the YAML")
         case .duplicatedKeysInMapping(let duplicates, let context):
-            (
-                context.mark.line,
-                "the key \(duplicates.sorted().joined(separator: ", ")) is given twice"
-            )
-        default: (0, "this is not YAML: \(error)")
+            (context.mark.line, "the key '\(duplicates.sorted().joined(separator: "', '"))' is given twice", "keep one")
+        default: (0, "this is not YAML: \(error)", "mend the YAML")
         }
+    }
+
+    /// The first word that stands where YAML would take it for an anchor, an alias or a tag. A few
+    /// aliases of aliases name more values than a machine can hold, so they are refused before parsing.
+    private static func firstSharing(in text: String) -> (line: Int, word: String)? {
+        // What a value may follow directly, and what it may follow after a blank. Bytes above ASCII count
+        // too: some of them are YAML line breaks.
+        let adjacent = Set("[{,:\n".utf8)
+        let spaced = Set("-?".utf8)
+        let blanks = Set(" \t".utf8)
+        var previous = UInt8(ascii: "\n")
+        var isAfterBlank = false
+        var line = 1
+        for index in text.utf8.indices {
+            let byte = text.utf8[index]
+            if byte == UInt8(ascii: "&") || byte == UInt8(ascii: "*") || byte == UInt8(ascii: "!"),
+                adjacent.contains(previous) || previous >= 0x80 || (isAfterBlank && spaced.contains(previous))
+            {
+                return (line, String(text[index...].prefix { !$0.isWhitespace }.prefix(20)))
+            }
+            if byte == UInt8(ascii: "\n") { line += 1 }
+            isAfterBlank = blanks.contains(byte)
+            if !isAfterBlank { previous = byte == UInt8(ascii: "\r") ? UInt8(ascii: "\n") : byte }
+        }
+        return nil
     }
 
     /// Notes that something is wrong here.
@@ -116,7 +144,8 @@ public struct ConfigurationNode {
             file: file, line: line ?? node.mark?.line ?? self.line, path: path, collector: collector, node: node)
     }
 
-    private static func suggestion(for name: String, among keys: [String]) -> String {
+    /// `did you mean 'voltage'?`, or the whole choice where nothing is near.
+    public static func suggestion(for name: String, among keys: [String]) -> String {
         let nearest = keys.map { (key: $0, distance: editDistance(name, $0)) }.min { $0.distance < $1.distance }
         if let nearest, nearest.distance <= 3 { return "did you mean '\(nearest.key)'?" }
         return "use one of \(keys.sorted().joined(separator: ", "))"
