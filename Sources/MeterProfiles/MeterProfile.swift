@@ -11,7 +11,7 @@ public struct MeterProfile: Hashable, Sendable {
     /// False when the map was never confirmed against a vendor manual or a real meter.
     public let isVerified: Bool
     public let commodity: Commodity?
-    /// Factory setting, used where the site configuration says nothing.
+    /// The usual setting, used where the site configuration says nothing.
     public let serial: SerialFormat
     public let limits: ReadLimits
     public let registers: [RegisterDefinition]
@@ -140,7 +140,7 @@ public struct BillingRegister: Hashable, Sendable {
     public let channel: Channel
     /// Where it rolls over, in the quantity's unit; nil when it does not in practice.
     public let modulus: Int64?
-    /// Its smallest increment, in the quantity's unit.
+    /// The largest increment it counts in, in the quantity's unit.
     public let step: Int64
 
     public init(channel: Channel, modulus: Int64?, step: Int64) {

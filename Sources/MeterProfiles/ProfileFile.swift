@@ -6,6 +6,8 @@ public struct ProfileFile {
     public let profile: MeterProfile
     /// The file it came from, for messages about a set of profiles.
     public let file: String
+    /// Where `identify` stands; 0 where there is none.
+    let identifyLine: Int
 
     private static let keys = [
         "id", "title", "source", "verified", "commodity", "serial", "limits", "defaults", "registers", "billing",
@@ -28,6 +30,7 @@ public struct ProfileFile {
         }
         self.profile = profile
         self.file = file
+        identifyLine = root?["identify"]?.line ?? 0
     }
 
     private static func read(_ root: ConfigurationMapping) -> MeterProfile? {
@@ -39,13 +42,20 @@ public struct ProfileFile {
         let commodity: Commodity? = root["commodity"].flatMap { $0.choice() }
         let serial = root.required("serial").flatMap(SerialFormat.read)
         let limits = root.required("limits").flatMap(readLimits)
-        let registers = RegisterTableReader(defaults: root["defaults"]).read(root.list("registers"))
+        let lines = root.list("registers")
+        let registers = RegisterTableReader(defaults: root["defaults"]).read(lines)
         let relay = root["relay"].flatMap(RelayReader.read)
-        let billing = root["billing"].flatMap { readBilling($0, registers: registers) }
+        // Where a line of the table is wrong, its channel is missing for that reason alone.
+        let billing =
+            lines.count == registers.count
+            ? root["billing"].flatMap { readBilling($0, registers: registers, commodity: commodity) } : nil
         if commodity != nil, root["billing"] == nil {
             root.place.refuse("a meter without 'billing' cannot be billed", "name the cumulative register in 'billing'")
         }
-        if registers.isEmpty, relay == nil {
+        if commodity == nil, root["commodity"] == nil, let billing = root["billing"] {
+            billing.refuse("'billing' needs to know what is sold", "add 'commodity: electricity' or 'commodity: water'")
+        }
+        if lines.isEmpty, root["relay"] == nil {
             root.place.refuse("the profile has neither registers nor a relay", "add 'registers' or 'relay'")
         }
         let rules = root.list("identify").compactMap(readIdentification)
@@ -53,7 +63,7 @@ public struct ProfileFile {
             let isVerified = root.boolean("verified", default: false), let serial, let limits
         else { return nil }
         for register in registers where register.encoding.registerCount > limits.registersPerRead {
-            root.place.refuse(
+            root["limits"]?.refuse(
                 "registers_per_read \(limits.registersPerRead) cannot hold \(register.channel)",
                 "raise registers_per_read to \(register.encoding.registerCount)")
         }
@@ -76,7 +86,7 @@ public struct ProfileFile {
     }
 
     private static func readBilling(
-        _ node: ConfigurationNode, registers: [RegisterDefinition]
+        _ node: ConfigurationNode, registers: [RegisterDefinition], commodity: Commodity?
     ) -> BillingRegister? {
         guard let billing = node.mapping(keys: ["channel", "step", "modulus"]), let name = billing.text("channel"),
             let step = billing.integer("step", in: 1...1_000_000)
@@ -86,6 +96,12 @@ public struct ProfileFile {
             registers.contains(where: { $0.channel == channel })
         else {
             billing["channel"]?.refuse("'\(name)' is no cumulative register of this profile", "name one that is")
+            return nil
+        }
+        if let commodity, channel.quantity.unit != commodity.counterUnit {
+            billing["channel"]?.refuse(
+                "\(commodity) is counted in \(commodity.counterUnit), \(channel) in \(channel.quantity.unit)",
+                "name a register that counts \(commodity.counterUnit)")
             return nil
         }
         return BillingRegister(channel: channel, modulus: modulus.map(Int64.init), step: Int64(step))
@@ -101,8 +117,29 @@ public struct ProfileFile {
             node.refuse("'equals' needs 1 to 16 registers", "write 'equals: [7]'")
             return nil
         }
+        guard ReadRequest(table: table, address: UInt16(address), count: words.count) != nil else {
+            node.refuse("the registers run past 0xFFFF", "check the address against the manual")
+            return nil
+        }
         return IdentificationRule(table: table, address: UInt16(address), equals: words)
     }
+}
+
+extension Commodity {
+    fileprivate var counterUnit: String {
+        switch self {
+        case .electricity: "Wh"
+        case .water: "l"
+        }
+    }
+}
+
+extension IdentificationRule {
+    /// The read that fetches what is compared.
+    public var request: ReadRequest? { ReadRequest(table: table, address: address, count: equals.count) }
+
+    /// Whether an answer to `request` is this model's.
+    public func matches(_ words: [UInt16]) -> Bool { words == equals }
 }
 
 extension SerialFormat {

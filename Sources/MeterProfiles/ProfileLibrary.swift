@@ -25,26 +25,46 @@ public struct ProfileLibrary: Sendable {
 
     public var all: [MeterProfile] { profiles.values.sorted { $0.id < $1.id } }
 
-    /// Two profiles that one meter would answer alike cannot be told apart by a scan.
+    /// Ids given twice, and profiles that a scan could not tell apart: every meter that answers as the
+    /// one asks would answer as the other asks too.
     private static func collisions(_ files: [ProfileFile]) -> [ConfigurationProblem] {
-        var seen: [IdentificationRule: String] = [:]
-        var ids: [String: String] = [:]
         var problems: [ConfigurationProblem] = []
-        for file in files {
-            if let other = ids.updateValue(file.file, forKey: file.profile.id) {
-                problems.append(
-                    ConfigurationProblem(
-                        file: file.file, line: 0, what: "the id '\(file.profile.id)' is used in \(other) too",
-                        remedy: "remove one of the two files"))
-            }
-            for rule in file.profile.identification {
-                guard let other = seen.updateValue(file.file, forKey: rule) else { continue }
-                problems.append(
-                    ConfigurationProblem(
-                        file: file.file, line: 0, what: "it identifies itself exactly as \(other) does",
-                        remedy: "add a register that differs to 'identify'"))
+        for (index, file) in files.enumerated() {
+            for other in files[..<index] {
+                if file.profile.id == other.profile.id {
+                    problems.append(
+                        ConfigurationProblem(
+                            file: file.file, line: 0, what: "the id '\(file.profile.id)' is used in \(other.file) too",
+                            remedy: "remove one of the two files"))
+                } else if !file.identity.isEmpty, !other.identity.isEmpty,
+                    file.identity.isSubset(of: other.identity) || other.identity.isSubset(of: file.identity)
+                {
+                    problems.append(
+                        ConfigurationProblem(
+                            file: file.file, line: file.identifyLine,
+                            what: "one meter could be taken for this model and for that of \(other.file)",
+                            remedy: "add a register that differs to 'identify' in both"))
+                }
             }
         }
         return problems
+    }
+}
+
+extension ProfileFile {
+    /// One register that identification compares.
+    fileprivate struct Mark: Hashable {
+        let table: RegisterTable
+        let address: UInt16
+        let value: UInt16
+    }
+
+    fileprivate var identity: Set<Mark> {
+        Set(
+            profile.identification.flatMap { rule in
+                rule.equals.enumerated().map { offset, value in
+                    Mark(table: rule.table, address: rule.address &+ UInt16(offset), value: value)
+                }
+            })
     }
 }

@@ -50,13 +50,17 @@ public struct ReadPlan: Hashable, Sendable {
 
     /// - Parameters:
     ///   - wanted: the registers to fetch, in any order.
+    ///   - readbacks: the switch positions to fetch with them, in any order.
     ///   - turnaround: how long the meter takes from the end of a request to the start of its answer.
     public init(
-        wanted: [RegisterDefinition], limits: ReadLimits, serial: SerialFormat, turnaround: Duration
+        wanted: [RegisterDefinition], readbacks: [RelayReadback] = [], limits: ReadLimits, serial: SerialFormat,
+        turnaround: Duration
     ) {
         var requests: [ReadRequest] = []
         for table in RegisterTable.allCases {
-            let spans = wanted.filter { $0.table == table }.map(Span.init).sorted { $0.first < $1.first }
+            let registers = wanted.filter { $0.table == table }.map(Span.init)
+            let positions = readbacks.filter { $0.table == table }.map(Span.init)
+            let spans = (registers + positions).sorted { ($0.first, $0.end) < ($1.first, $1.end) }
             requests += Self.group(spans, table: table, limits: limits, serial: serial, turnaround: turnaround)
         }
         self.requests = requests
@@ -69,6 +73,10 @@ public struct ReadPlan: Hashable, Sendable {
         init(_ register: RegisterDefinition) {
             first = Int(register.address)
             end = first + register.encoding.registerCount
+        }
+        init(_ readback: RelayReadback) {
+            first = Int(readback.address)
+            end = first + 1
         }
     }
 

@@ -41,7 +41,9 @@ struct RegisterTableReader {
             let pollClass: PollClass = line.choice("poll", default: .normal)
         else { return nil }
         guard let channel = Channel(name: name) else {
-            line["channel"]?.refuse("the channel '\(name)' is unknown", "see the list in docs/profiles.md")
+            line["channel"]?.refuse(
+                "the channel '\(name)' is unknown",
+                ConfigurationNode.suggestion(for: name, among: Channel.allNames))
             return nil
         }
         guard let scale = scale(scaleText, unitName: unitName, channel: channel, line: line) else { return nil }
@@ -52,7 +54,20 @@ struct RegisterTableReader {
         return RegisterDefinition(
             channel: channel, table: line["table"].flatMap { $0.registerTable() } ?? table, address: UInt16(address),
             encoding: encoding, order: order, scale: scale, pollClass: pollClass,
-            invalid: Set(line.list("invalid").compactMap { $0.integer(in: 0...Int.max).map(UInt64.init) }))
+            invalid: Set(line.list("invalid").compactMap { readMarker($0, encoding: encoding) }))
+    }
+
+    /// A raw pattern as wide as the value: up to 64 bits.
+    private func readMarker(_ node: ConfigurationNode, encoding: RegisterEncoding) -> UInt64? {
+        guard let text = node.text else { return nil }
+        let bits = text.hasPrefix("0x") ? UInt64(text.dropFirst(2), radix: 16) : UInt64(text)
+        guard let bits, bits <= UInt64.max >> (64 - 16 * UInt64(encoding.registerCount)) else {
+            node.refuse(
+                "the marker '\(text)' is no pattern of \(encoding)",
+                "write it as the manual does, at most 0x\(String(repeating: "FFFF", count: encoding.registerCount))")
+            return nil
+        }
+        return bits
     }
 
     private func scale(
@@ -75,10 +90,16 @@ struct RegisterTableReader {
     private static let units: [String: (quantityUnit: String, perUnit: Int64)] = [
         "V": ("mV", 1000), "A": ("mA", 1000), "W": ("mW", 1000), "kW": ("mW", 1_000_000),
         "var": ("mvar", 1000), "kvar": ("mvar", 1_000_000), "VA": ("mVA", 1000), "kVA": ("mVA", 1_000_000),
-        "1": ("1/1000", 1000), "Hz": ("mHz", 1000), "Wh": ("Wh", 1), "kWh": ("Wh", 1000),
+        "1": ("1/1000", 1000), "Hz": ("mHz", 1000), "Wh": ("Wh", 1), "kWh": ("Wh", 1000), "MWh": ("Wh", 1_000_000),
         "varh": ("varh", 1), "kvarh": ("varh", 1000), "l": ("l", 1), "m3": ("l", 1000), "l/h": ("l/h", 1),
         "m3/h": ("l/h", 1000),
     ]
+}
+
+extension Channel {
+    static let allNames = Quantity.allCases.flatMap { quantity in
+        Phase.allCases.map { Channel(quantity, $0).name }
+    }
 }
 
 extension RegisterDefinition {

@@ -10,12 +10,14 @@ enum RelayReader {
             let powerUp: PowerUpPosition = relay.choice("power_up")
         else { return nil }
         if relay["coils"] != nil {
+            refuse(["open", "close", "readback"], of: relay, beside: "coils")
             guard let count = relay.integer("coils", in: 1...64),
                 let isInverted = relay.boolean("inverted", default: false)
             else { return nil }
             return RelayDefinition(
                 points: (1...count).map { coil(point: $0, isInverted: isInverted) }, powerUp: powerUp)
         }
+        refuse(["inverted"], of: relay, beside: "open")
         guard let open = relay.required("open").flatMap(readWrite),
             let close = relay.required("close").flatMap(readWrite),
             let readback = relay.required("readback").flatMap(readReadback)
@@ -36,22 +38,40 @@ enum RelayReader {
             readback: RelayReadback(table: .coil, address: address, mask: 1, closedValue: isInverted ? 0 : 1))
     }
 
+    /// Keys of the other form would be read by nobody.
+    private static func refuse(_ keys: [String], of mapping: ConfigurationMapping, beside key: String) {
+        for other in keys {
+            mapping[other]?.refuse("'\(other)' has no meaning beside '\(key)'", "keep one of the two")
+        }
+    }
+
     private static func readWrite(_ node: ConfigurationNode) -> RelayWrite? {
         guard let write = node.mapping(keys: ["coil", "register", "value", "values"]) else { return nil }
         if write["coil"] != nil {
-            guard let address = write.integer("coil", in: 0...65_535), let value = write.boolean("value", default: true)
-            else { return nil }
-            return .coil(address: UInt16(address), value: value)
+            refuse(["register", "values"], of: write, beside: "coil")
+            guard let address = write.integer("coil", in: 0...65_535), let text = write.text("value") else {
+                return nil
+            }
+            guard text == "on" || text == "off" else {
+                write["value"]?.refuse("a coil cannot be '\(text)'", "write on or off")
+                return nil
+            }
+            return .coil(address: UInt16(address), value: text == "on")
         }
         guard let address = write.integer("register", in: 0...65_535) else { return nil }
         if write["value"] != nil {
+            refuse(["values"], of: write, beside: "value")
             return write.integer("value", in: 0...65_535).map {
                 .register(address: UInt16(address), value: UInt16($0))
             }
         }
         let values = write.list("values").compactMap { $0.integer(in: 0...65_535).map { UInt16($0) } }
         guard (1...16).contains(values.count) else {
-            node.refuse("'\(node.path)' writes nothing", "add 'value: 1' or 'values: [1, 0]'")
+            node.refuse("'\(node.path)' does not write 1 to 16 registers", "add 'value: 1' or 'values: [1, 0]'")
+            return nil
+        }
+        guard address + values.count <= 65_536 else {
+            node.refuse("the registers run past 0xFFFF", "check the address against the manual")
             return nil
         }
         return .registers(address: UInt16(address), values: values)
@@ -61,7 +81,7 @@ enum RelayReader {
         guard let readback = node.mapping(keys: ["table", "address", "mask", "closed"]),
             let table = readback.required("table")?.registerTable(),
             let address = readback.integer("address", in: 0...65_535),
-            let mask = readback.integer("mask", in: 1...65_535, default: 1),
+            let mask = readback.integer("mask", in: 1...table.largestWord, default: 1),
             let closed = readback.integer("closed", in: 0...65_535)
         else { return nil }
         guard closed & mask == closed else {
@@ -73,10 +93,26 @@ enum RelayReader {
     }
 }
 
+extension RegisterTable {
+    /// The largest value of one entry: a bit's or a register's.
+    fileprivate var largestWord: Int { self == .coil || self == .discreteInput ? 1 : 65_535 }
+}
+
 extension RelayReadback {
-    /// The read that fetches this position.
+    /// The read that fetches this position alone.
     public var request: ReadRequest? { ReadRequest(table: table, address: address, count: 1) }
 
     /// Whether `word`, read from this address, says closed.
     public func isClosed(_ word: UInt16) -> Bool { word & mask == closedValue }
+}
+
+extension RelayDefinition {
+    /// The positions that one answer shows, by point. `words` are registers, or bits as 0 and 1.
+    public func positions(_ request: ReadRequest, _ words: [UInt16]) -> [(point: Int, isClosed: Bool)] {
+        points.compactMap { point in
+            let offset = Int(point.readback.address) - Int(request.address)
+            guard point.readback.table == request.table, words.indices.contains(offset) else { return nil }
+            return (point.point, point.readback.isClosed(words[offset]))
+        }
+    }
 }

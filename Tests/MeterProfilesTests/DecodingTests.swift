@@ -37,6 +37,14 @@ struct DecodingTests {
                 "energy_import": 81_234_560, "energy_sharp": 0, "energy_peak": 0, "energy_flat": 0, "energy_valley": 0,
                 "voltage": 229_700, "current": 12_340, "active_power": -250_000,
             ]),
+        // 230.1 V, 5.25 A; 1.205 kW, 0.310 kvar; PF 0.968
+        Frame(
+            profile: "acrel-ddsy1352-block", table: .holding, address: 0x201,
+            words: [2301, 0, 0, 525, 0, 0, 1205, 0, 0, 1205, 310, 0, 0, 310, 968, 0, 0, 968],
+            values: [
+                "voltage": 230_100, "current": 5_250, "active_power": 1_205_000, "reactive_power": 310_000,
+                "power_factor": 968,
+            ]),
         Frame(
             profile: "acrel-ddsy1352-block", table: .holding, address: 0x215, words: [0x0001, 0x86A1],
             values: ["energy_import": 1_000_010]),
@@ -72,6 +80,34 @@ struct DecodingTests {
         #expect(register(.u32, order).encode(0x1122_3344) == words)
     }
 
+    @Test("every encoding in every order shows what was put in", arguments: RegisterEncoding.allCases)
+    func everyOrder(encoding: RegisterEncoding) throws {
+        var generator = SeededGenerator(seed: 3)
+        for order in WordOrder.allCases {
+            for _ in 0..<100 {
+                // 24 bits fit a float32 exactly; 15 every integer.
+                let value = Int64.random(in: 0..<(encoding.registerCount == 1 ? 1 << 15 : 1 << 24), using: &generator)
+                let words = try #require(register(encoding, order).encode(value))
+                #expect(words.count == encoding.registerCount)
+                #expect(register(encoding, order).decode(words) == value)
+                guard encoding.isSigned else { continue }
+                let negative = try #require(register(encoding, order).encode(-value))
+                #expect(register(encoding, order).decode(negative) == -value)
+            }
+        }
+    }
+
+    @Test("the ends of the range come through")
+    func extremes() {
+        #expect(register(.i64).decode([0x8000, 0, 0, 0]) == .min)
+        #expect(register(.i64).decode([0x7FFF, 0xFFFF, 0xFFFF, 0xFFFF]) == .max)
+        #expect(register(.i32).decode([0x8000, 0]) == -2_147_483_648)
+        #expect(register(.u32).decode([0xFFFF, 0xFFFF]) == 4_294_967_295)
+        let kilo = ScaleFactor(numerator: 1000, denominator: 1)
+        #expect(register(.i64, scale: kilo).decode([0x7FFF, 0xFFFF, 0xFFFF, 0xFFFF]) == nil)
+        #expect(register(.i64, invalid: [.max]).decode([0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF]) == nil)
+    }
+
     @Test("no number is no value, never a zero")
     func notANumber() {
         for bits in [Float32.nan, .infinity, -.infinity, .greatestFiniteMagnitude] {
@@ -97,4 +133,8 @@ struct DecodingTests {
         #expect(register(.i16).encode(-32_769) == nil)
         #expect(register(.u32).encode(-1) == nil)
     }
+}
+
+extension RegisterEncoding {
+    fileprivate var isSigned: Bool { [.i16, .i32, .i64, .float32].contains(self) }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import MeterProfiles
 import Metering
 import Testing
@@ -68,6 +69,44 @@ struct ProfileLawTests {
                 }
             }
         }
+    }
+
+    @Test("no two values share a register")
+    func overlap() {
+        for profile in profiles {
+            for table in RegisterTable.allCases {
+                let used = profile.registers.filter { $0.table == table }.flatMap { register in
+                    (0..<register.encoding.registerCount).map { Int(register.address) + $0 }
+                }
+                #expect(Set(used).count == used.count, "\(profile.id)")
+            }
+        }
+    }
+
+    @Test("what is billed is fetched by the normal poll and counts in the step it says")
+    func billing() throws {
+        for profile in profiles where profile.commodity != nil {
+            let billing = try #require(profile.billing, "\(profile.id)")
+            let register = try #require(
+                profile.registers(upTo: .normal).first { $0.channel == billing.channel }, "\(profile.id)")
+            // 200 MWh, or all that the register shows.
+            let full = min(200_000_000, billing.modulus.map { $0 - billing.step } ?? .max)
+            let words = try #require(register.encode(full))
+            let shown = try #require(register.decode(words))
+            let next = try #require(register.encode(shown + billing.step).flatMap(register.decode))
+            #expect(next > shown && next - shown <= billing.step, "\(profile.id)")
+        }
+    }
+
+    @Test("the manual names every quantity, encoding, order and unit")
+    func documented() throws {
+        let manual = try String(
+            contentsOf: ShippedProfiles.folder.appending(path: "../../docs/profiles.md"), encoding: .utf8)
+        let words =
+            Quantity.allCases.map(\.rawValue) + RegisterEncoding.allCases.map(\.rawValue)
+            + WordOrder.allCases.map(\.rawValue) + PollClass.allCases.map(\.rawValue)
+            + PowerUpPosition.allCases.map(\.rawValue)
+        for word in words { #expect(manual.contains("`\(word)`"), "\(word)") }
     }
 
     @Test("every switch is moved two ways and read back")

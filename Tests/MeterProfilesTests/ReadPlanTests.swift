@@ -81,6 +81,46 @@ struct ReadPlanTests {
         return best ?? .zero
     }
 
+    @Test("the time of a scan is what the wire takes: 140.4 ms a meter at 9600 baud")
+    func duration() {
+        let plan = ReadPlan(
+            wanted: usual, limits: limits, serial: SerialFormat(baud: 9600, parity: .none, stopBits: 1),
+            turnaround: .microseconds(7500))
+        // 41 + 3 × 17 characters and 4 × 3.5 of silence, 10 bits each, and 4 × 7.5 ms.
+        #expect(abs((plan.duration - .nanoseconds(140_416_667)) / .nanoseconds(1)) < 10)
+    }
+
+    @Test("eight coils come in one read")
+    func coils() throws {
+        let board = try #require(try ShippedProfiles.library()["waveshare-relay-8"])
+        let relay = try #require(board.relay)
+        let plan = ReadPlan(
+            wanted: [], readbacks: relay.points.map(\.readback), limits: board.limits, serial: board.serial,
+            turnaround: .milliseconds(5))
+        let request = try #require(ReadRequest(table: .coil, address: 0, count: 8))
+        #expect(plan.requests == [request])
+        let positions = relay.positions(request, [1, 0, 0, 0, 0, 0, 0, 1])
+        #expect(positions.filter(\.isClosed).map(\.point) == [1, 8])
+        #expect(positions.count == 8)
+    }
+
+    @Test("a meter's own switch rides along with its values")
+    func ownSwitch() throws {
+        let meter = try #require(try ShippedProfiles.library()["acrel-ddsy1352-block"])
+        let relay = try #require(meter.relay)
+        let plan = ReadPlan(
+            wanted: meter.registers, readbacks: relay.points.map(\.readback), limits: meter.limits,
+            serial: SerialFormat(baud: 115_200, parity: .none, stopBits: 1), turnaround: .milliseconds(20))
+        #expect(plan.requests.map(\.description) == ["FC03 0x201 × 36"])
+        let request = try #require(plan.requests.first)
+        var words = [UInt16](repeating: 0, count: 36)
+        words[35] = 0x2108
+        #expect(relay.positions(request, words).map(\.isClosed) == [true])
+        words[35] = 0x0108
+        #expect(relay.positions(request, words).map(\.isClosed) == [false])
+        #expect(relay.positions(request, Array(words.dropLast())).isEmpty)
+    }
+
     @Test("a read of nothing, too much, or past the end cannot be built")
     func impossible() {
         #expect(ReadRequest(table: .holding, address: 0, count: 0) == nil)
