@@ -29,6 +29,11 @@ let core: [Target] = [
 
 let edge: [Target] = [
     .target(name: "CLinux"),
+    .systemLibrary(name: "CModbus", providers: [.apt(["libmodbus-dev"])]),
+    .target(name: "Threading", dependencies: ["CLinux"], swiftSettings: strict),
+    .target(
+        name: "FieldBus", dependencies: ["CLinux", "CModbus", "MeterProfiles", "Metering", "Threading"],
+        swiftSettings: strict),
     .target(name: "Board", dependencies: ["CLinux", "Metering"], swiftSettings: strict),
     .target(
         name: "Storage", dependencies: ["CLinux", "Metering", "Prepaid", "UplinkProtocol", .grdb],
@@ -41,6 +46,7 @@ let tests: [Target] = [
         swiftSettings: strict),
     .testTarget(
         name: "UplinkProtocolTests", dependencies: ["UplinkProtocol", "Metering", "Prepaid"], swiftSettings: strict),
+    .testTarget(name: "FieldBusTests", dependencies: ["FieldBus", "MeterProfiles", "Metering"], swiftSettings: strict),
     .testTarget(name: "LayeringTests", swiftSettings: strict),
     .testTarget(name: "BoardTests", dependencies: ["Board", "Metering"], swiftSettings: strict),
     .testTarget(

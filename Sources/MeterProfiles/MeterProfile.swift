@@ -103,11 +103,6 @@ public struct ScaleFactor: Hashable, Sendable {
     }
 }
 
-/// How often a register is wanted.
-public enum PollClass: String, Hashable, Sendable, CaseIterable {
-    case fast, normal, slow
-}
-
 /// One value in the map.
 public struct RegisterDefinition: Hashable, Sendable {
     public let channel: Channel

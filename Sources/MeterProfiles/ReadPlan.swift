@@ -1,3 +1,5 @@
+public import Metering
+
 /// One read of registers or bits. A read of nothing, of too much, or past the end cannot be built.
 public struct ReadRequest: Hashable, Sendable, CustomStringConvertible {
     public let table: RegisterTable
@@ -119,7 +121,7 @@ extension MeterProfile {
     /// The registers of this model that are due at a poll class: its own and all faster ones' (a normal
     /// poll fetches the fast registers too).
     public func registers(upTo pollClass: PollClass) -> [RegisterDefinition] {
-        registers.filter { $0.pollClass.rank <= pollClass.rank }
+        registers.filter { $0.pollClass <= pollClass }
     }
 
     /// The values in one answer, by channel. A register whose marker says "no value" is left out.
@@ -131,16 +133,6 @@ extension MeterProfile {
                 let value = register.decode(words[offset..<(offset + count)])
             else { return nil }
             return (register, value)
-        }
-    }
-}
-
-extension PollClass {
-    var rank: Int {
-        switch self {
-        case .fast: 0
-        case .normal: 1
-        case .slow: 2
         }
     }
 }

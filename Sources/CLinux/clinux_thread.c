@@ -1,0 +1,11 @@
+#define _GNU_SOURCE
+#include "clinux_thread.h"
+
+#include <pthread.h>
+#include <stdio.h>
+
+void clinux_name_this_thread(const char *name) {
+    char shortened[16];
+    snprintf(shortened, sizeof shortened, "%s", name);
+    pthread_setname_np(pthread_self(), shortened);
+}

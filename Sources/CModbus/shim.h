@@ -1,0 +1,2 @@
+// Debian's libmodbus-dev.
+#include <modbus/modbus.h>
