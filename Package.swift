@@ -11,6 +11,7 @@ let strict: [SwiftSetting] = [
 ]
 
 extension Target.Dependency {
+    static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
     static let yams = product(name: "Yams", package: "Yams")
@@ -40,6 +41,19 @@ let edge: [Target] = [
         swiftSettings: strict),
 ]
 
+let workbench: [Target] = [
+    .target(
+        name: "MeterSimulation", dependencies: ["CLinux", "ConfigurationReader", "MeterProfiles", "Metering"],
+        swiftSettings: strict)
+]
+
+let programs: [Target] = [
+    .executableTarget(
+        name: "metersim",
+        dependencies: ["ConfigurationReader", "MeterProfiles", "MeterSimulation", .argumentParser],
+        swiftSettings: strict)
+]
+
 let tests: [Target] = [
     .testTarget(
         name: "StorageTests", dependencies: ["Storage", "Metering", "Prepaid", "UplinkProtocol", .grdb],
@@ -61,11 +75,15 @@ let tests: [Target] = [
 
 let package = Package(
     name: "meterkeep",
+    products: [
+        .executable(name: "metersim", targets: ["metersim"])
+    ],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
         .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
     ],
-    targets: core + edge + tests,
+    targets: core + edge + workbench + programs + tests,
     swiftLanguageModes: [.v6]
 )

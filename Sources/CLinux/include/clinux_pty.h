@@ -1,0 +1,9 @@
+#ifndef CLINUX_PTY_H
+#define CLINUX_PTY_H
+
+// Opens a pseudo terminal in raw mode (openpty(3), cfmakeraw(3)). The master's descriptor, or -1 with
+// errno. The slave's path is written to `path` (at most `capacity` bytes, terminated); one descriptor of
+// the slave stays open in `slave`, so that the master does not hang up between two users.
+int clinux_open_pty(char *path, unsigned long capacity, int *slave);
+
+#endif

@@ -1,0 +1,134 @@
+public import MeterProfiles
+private import Metering
+
+/// What a bus puts on the wire for one request.
+public struct BusReply: Hashable, Sendable {
+    /// Empty where nobody answers.
+    public let bytes: [UInt8]
+    /// From the request's end until the answer starts.
+    public let turnaround: Duration
+
+    static let none = BusReply(bytes: [], turnaround: .zero)
+}
+
+/// A write that a device received.
+public struct ReceivedWrite: Hashable, Sendable {
+    /// Simulated seconds after the start.
+    public let at: Double
+    public let bus: String
+    public let unit: UInt8
+    public let device: String
+    public let write: RelayWrite
+    /// What it moved, where it moved something.
+    public let point: Int?
+    public let isClosed: Bool?
+}
+
+/// One RS485 line with its devices. A value: the same seed and the same calls make the same world.
+public struct SimulatedBus: Sendable {
+    public let name: String
+    public let serial: SerialFormat
+    public internal(set) var devices: [SimulatedMeter]
+    /// Which meters a relay board's points feed: (board, point) → meter.
+    let wiring: [Wire: String]
+    private let turnaround: ClosedRange<Int64>
+    private var generator: SplitMix
+    /// Supply changes for meters on other buses, taken by the world.
+    var supplyChanges: [(meter: String, isOn: Bool)] = []
+
+    struct Wire: Hashable, Sendable {
+        let board: String
+        let point: Int
+    }
+
+    /// - Parameter turnaround: microseconds from the request's end to the answer's start.
+    init(
+        name: String, serial: SerialFormat, devices: [SimulatedMeter], wiring: [Wire: String],
+        turnaround: ClosedRange<Int64>, seed: UInt64
+    ) {
+        self.name = name
+        self.serial = serial
+        self.devices = devices
+        self.wiring = wiring
+        self.turnaround = turnaround
+        generator = SplitMix(seed: seed)
+    }
+
+    /// Answers one request frame.
+    public mutating func answer(
+        _ frame: [UInt8], at seconds: Double, faults active: (SimulatedMeter) -> Set<Fault>
+    ) -> (reply: BusReply, write: ReceivedWrite?) {
+        guard let (unit, request) = ServerFrame.parse(frame),
+            let index = devices.firstIndex(where: { $0.unit == unit })
+        else { return (.none, nil) }
+        let faults = active(devices[index])
+        devices[index].faults = faults
+        if faults.contains(.dead) { return (.none, nil) }
+        var received: ReceivedWrite?
+        let plain: [UInt8]
+        if faults.contains(.exception) {
+            plain = ServerFrame.exception(unit: unit, function: frame[1], code: 4)
+        } else {
+            switch request {
+            case .read(let table, let address, let count):
+                plain = read(index, table, address: address, count: count)
+            case .write(let write):
+                let moved = devices[index].take(write)
+                received = ReceivedWrite(
+                    at: seconds, bus: name, unit: unit, device: devices[index].name, write: write, point: moved?.point,
+                    isClosed: moved?.isClosed)
+                if let moved { follow(moved, of: devices[index]) }
+                plain = ServerFrame.echo(of: frame)
+            case .unsupported(let function):
+                plain = ServerFrame.exception(unit: unit, function: function, code: 1)
+            }
+        }
+        return (spoil(plain, request: frame, by: faults), received)
+    }
+
+    private mutating func read(_ index: Int, _ table: RegisterTable, address: UInt16, count: Int) -> [UInt8] {
+        let device = devices[index]
+        guard ReadRequest(table: table, address: address, count: count) != nil else {
+            return ServerFrame.exception(unit: device.unit, function: table.rawValue, code: 3)
+        }
+        let volts = 228 + Int64(generator.next() % 5)
+        guard let words = device.words(table, address: address, count: count, volts: volts) else {
+            return ServerFrame.exception(unit: device.unit, function: table.rawValue, code: 2)
+        }
+        return ServerFrame.answer(unit: device.unit, table: table, words: words)
+    }
+
+    /// A device's own switch feeds itself; a board's points feed what is wired behind them.
+    private mutating func follow(_ moved: (point: Int, isClosed: Bool), of device: SimulatedMeter) {
+        if device.isMeter { supplyChanges.append((device.name, moved.isClosed)) }
+        if let meter = wiring[Wire(board: device.name, point: moved.point)] {
+            supplyChanges.append((meter, moved.isClosed))
+        }
+    }
+
+    private mutating func spoil(_ plain: [UInt8], request: [UInt8], by faults: Set<Fault>) -> BusReply {
+        var bytes = plain
+        var pause = Duration.microseconds(Int64.random(in: turnaround, using: &generator))
+        if faults.contains(.wrongUnit) { bytes = ServerFrame.seal([bytes[0] ^ 0x40] + bytes.dropFirst().dropLast(2)) }
+        if faults.contains(.badCRC), let last = bytes.indices.last { bytes[last] ^= 0xFF }
+        if faults.contains(.truncated) { bytes = Array(bytes.prefix(bytes.count / 2)) }
+        if faults.contains(.noise) { bytes = [0x00, 0xFE, UInt8(truncatingIfNeeded: generator.next())] + bytes }
+        if faults.contains(.echo) { bytes = request + bytes }
+        if faults.contains(.slow) { pause = .milliseconds(600) }
+        if faults.contains(.lateReply) { pause = .milliseconds(900) }
+        return BusReply(bytes: bytes, turnaround: pause)
+    }
+}
+
+/// A small generator with a seed (SplitMix64).
+struct SplitMix: RandomNumberGenerator, Sendable {
+    private var state: UInt64
+    init(seed: UInt64) { state = seed }
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}

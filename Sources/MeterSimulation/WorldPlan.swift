@@ -1,0 +1,140 @@
+public import ConfigurationReader
+public import MeterProfiles
+
+/// What is wrong with a world as a whole.
+public struct WorldPlanProblem: Error, Hashable, Sendable, CustomStringConvertible {
+    public let what: String
+    public var description: String { what }
+}
+
+/// A world as its file describes it. The keys are explained in `etc/metersim.example.yaml`.
+public struct WorldPlan: Sendable {
+    public struct Device: Sendable {
+        public let name: String
+        public let unit: UInt8
+        public let profile: String
+        public let load: Load
+        public let energyWattHours: Int64
+        /// Which meters a relay board feeds: point → meter.
+        public let feeds: [Int: String]
+        public let faults: [PlannedFault]
+    }
+
+    public struct Bus: Sendable {
+        public let name: String
+        /// Where the port's stable name is made: a link to the pty.
+        public let link: String
+        public let serial: SerialFormat
+        public let turnaroundMicroseconds: ClosedRange<Int64>
+        public let devices: [Device]
+    }
+
+    public let seed: UInt64
+    public let energySpeed: Int64
+    public let buses: [Bus]
+
+    /// - Throws: every problem of the file.
+    public init(file: String, text: String) throws(ConfigurationProblems) {
+        let collector = ProblemCollector()
+        let root = ConfigurationNode(file: file, text: text, collector: collector)?
+            .mapping(keys: ["seed", "energy_speed", "buses"])
+        let seed = root?.integer("seed", in: 0...Int.max, default: 1)
+        let speed = root?.integer("energy_speed", in: 1...1_000_000, default: 1)
+        let buses = root?.list("buses").compactMap(Self.bus) ?? []
+        if let root { Self.checkNames(root, buses: buses) }
+        try collector.check()
+        self.seed = UInt64(seed ?? 1)
+        energySpeed = Int64(speed ?? 1)
+        self.buses = buses
+    }
+
+    private static func bus(_ node: ConfigurationNode) -> Bus? {
+        let keys = ["name", "link", "baud", "format", "turnaround_us", "devices"]
+        guard let bus = node.mapping(keys: keys), let name = bus.text("name"), let link = bus.text("link"),
+            let serial = SerialFormat.read(bus)
+        else { return nil }
+        let bounds = bus.list("turnaround_us").compactMap { $0.integer(in: 0...5_000_000).map(Int64.init) }
+        var turnaround: ClosedRange<Int64> = 5_000...10_000
+        if let low = bounds.first, let high = bounds.last {
+            guard low <= high else {
+                bus["turnaround_us"]?.refuse("the turnaround runs backwards", "write the shorter time first")
+                return nil
+            }
+            turnaround = low...high
+        }
+        return Bus(
+            name: name, link: link, serial: serial, turnaroundMicroseconds: turnaround,
+            devices: bus.list("devices").compactMap(device))
+    }
+
+    private static func device(_ node: ConfigurationNode) -> Device? {
+        let keys = [
+            "name", "unit", "profile", "energy_wh", "base_w", "appliances", "day_curve_w", "feeds", "faults",
+        ]
+        guard let device = node.mapping(keys: keys), let name = device.text("name"),
+            let unit = device.integer("unit", in: 1...247), let profile = device.text("profile"),
+            let energy = device.integer("energy_wh", in: 0...1_000_000_000_000, default: 0),
+            let base = device.integer("base_w", in: 0...1_000_000, default: 0)
+        else { return nil }
+        let appliances = device.list("appliances").compactMap(appliance)
+        let curve = device.list("day_curve_w").compactMap { $0.integer(in: 0...1_000_000).map(Int64.init) }
+        if !curve.isEmpty, curve.count != 24 {
+            device["day_curve_w"]?.refuse("a day curve has 24 values, not \(curve.count)", "write one an hour")
+        }
+        return Device(
+            name: name, unit: UInt8(unit), profile: profile,
+            load: Load(basePower: Int64(base), appliances: Set(appliances), dayCurve: curve),
+            energyWattHours: Int64(energy), feeds: feeds(device["feeds"]),
+            faults: device.list("faults").compactMap(fault))
+    }
+
+    private static func appliance(_ node: ConfigurationNode) -> String? {
+        guard let name = node.text else { return nil }
+        if Appliance.named(name) != nil { return name }
+        let names = Appliance.catalogue.map(\.name).joined(separator: ", ")
+        node.refuse("the appliance '\(name)' is unknown", "write one of \(names)")
+        return nil
+    }
+
+    private static func feeds(_ node: ConfigurationNode?) -> [Int: String] {
+        var feeds: [Int: String] = [:]
+        for (name, value) in node?.entries ?? [] {
+            guard let point = Int(name), (1...64).contains(point) else {
+                value.refuse("'\(name)' is no relay point", "write 'point: meter', like '1: M-101'")
+                continue
+            }
+            feeds[point] = value.text
+        }
+        return feeds
+    }
+
+    private static func fault(_ node: ConfigurationNode) -> PlannedFault? {
+        guard let planned = node.mapping(keys: ["fault", "from_s", "until_s"]),
+            let fault: Fault = planned.choice("fault"),
+            let from = planned.integer("from_s", in: 0...100_000_000, default: 0),
+            let until = planned.integer("until_s", in: 0...100_000_000, default: 100_000_000)
+        else { return nil }
+        return PlannedFault(fault: fault, from: Double(from), until: Double(until))
+    }
+
+    private static func checkNames(_ root: ConfigurationMapping, buses: [Bus]) {
+        var names: Set<String> = []
+        for bus in buses {
+            var units: Set<UInt8> = []
+            for device in bus.devices {
+                if !names.insert(device.name).inserted {
+                    root.place.refuse("the device '\(device.name)' stands there twice", "name each device once")
+                }
+                if !units.insert(device.unit).inserted {
+                    root.place.refuse(
+                        "bus '\(bus.name)' has two devices at unit \(device.unit)", "change one of the two")
+                }
+            }
+        }
+        for device in buses.flatMap(\.devices) {
+            for meter in device.feeds.values where !names.contains(meter) {
+                root.place.refuse("board '\(device.name)' feeds '\(meter)', which is no device", "correct 'feeds'")
+            }
+        }
+    }
+}
