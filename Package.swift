@@ -60,7 +60,12 @@ let tests: [Target] = [
         swiftSettings: strict),
     .testTarget(
         name: "UplinkProtocolTests", dependencies: ["UplinkProtocol", "Metering", "Prepaid"], swiftSettings: strict),
-    .testTarget(name: "FieldBusTests", dependencies: ["FieldBus", "MeterProfiles", "Metering"], swiftSettings: strict),
+    .testTarget(
+        name: "FieldBusTests", dependencies: ["FieldBus", "MeterProfiles", "MeterSimulation", "Metering"],
+        swiftSettings: strict),
+    .testTarget(
+        name: "MeterSimulationTests", dependencies: ["ConfigurationReader", "MeterProfiles", "MeterSimulation"],
+        swiftSettings: strict),
     .testTarget(name: "LayeringTests", swiftSettings: strict),
     .testTarget(name: "BoardTests", dependencies: ["Board", "Metering"], swiftSettings: strict),
     .testTarget(
