@@ -1,8 +1,9 @@
 /// The tables of `ledger.db`. Amounts are micro-units, energy Wh (volume litres), times milliseconds.
 enum LedgerLayout {
-    static let version = 1
+    /// "MKLG" is what marks the file.
+    static let layout = DatabaseLayout(applicationID: 0x4D4B_4C47, steps: [first])
 
-    static let sql = """
+    private static let first = """
         -- One row: what holds for the whole file.
         CREATE TABLE ledger_head (
             only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
@@ -12,16 +13,17 @@ enum LedgerLayout {
             last_hash BLOB NOT NULL CHECK (length(last_hash) = 32)
         ) STRICT;
 
-        -- Names that repeat in every row are kept once.
-        CREATE TABLE boot (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
-        CREATE TABLE actor (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
-        CREATE TABLE book (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+        -- Names that repeat in every row are kept once. `seal`, here and below: a checksum of the row.
+        CREATE TABLE boot (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, seal INTEGER NOT NULL DEFAULT 0) STRICT;
+        CREATE TABLE actor (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, seal INTEGER NOT NULL DEFAULT 0) STRICT;
+        CREATE TABLE book (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, seal INTEGER NOT NULL DEFAULT 0) STRICT;
 
         CREATE TABLE meter (
             id TEXT PRIMARY KEY,
             bus TEXT NOT NULL,
             unit INTEGER NOT NULL CHECK (unit BETWEEN 1 AND 247),
             profile TEXT NOT NULL,
+            seal INTEGER NOT NULL DEFAULT 0,
             UNIQUE (bus, unit)
         ) STRICT;
 
@@ -41,7 +43,8 @@ enum LedgerLayout {
             hysteresis INTEGER NOT NULL CHECK (hysteresis >= 0),
             overdraft_limit INTEGER NOT NULL CHECK (overdraft_limit >= 0),
             minimum_to_reclose INTEGER NOT NULL CHECK (minimum_to_reclose > 0),
-            hoarding_cap INTEGER NOT NULL CHECK (hoarding_cap > 0)
+            hoarding_cap INTEGER NOT NULL CHECK (hoarding_cap > 0),
+            seal INTEGER NOT NULL DEFAULT 0
         ) STRICT;
 
         CREATE TABLE circuit (
@@ -66,6 +69,7 @@ enum LedgerLayout {
             intended TEXT CHECK (intended IN ('open', 'closed')),
             confirmed TEXT CHECK (confirmed IN ('open', 'closed')),
             is_opened_elsewhere INTEGER NOT NULL DEFAULT 0 CHECK (is_opened_elsewhere IN (0, 1)),
+            seal INTEGER NOT NULL DEFAULT 0,
             CHECK ((breaker_bus IS NULL) = (breaker_unit IS NULL) AND (breaker_bus IS NULL) = (breaker_point IS NULL)),
             UNIQUE (breaker_bus, breaker_unit, breaker_point)
         ) STRICT;
@@ -105,11 +109,33 @@ enum LedgerLayout {
             CHECK (account IS NULL OR carry_after BETWEEN 0 AND 9)
         ) STRICT;
         CREATE INDEX ledger_by_account ON ledger (account, sequence) WHERE account IS NOT NULL;
-        CREATE UNIQUE INDEX ledger_by_recharge ON ledger (account, recharge_number) WHERE recharge_number IS NOT NULL;
-        CREATE TRIGGER ledger_is_append_only BEFORE UPDATE ON ledger
+        CREATE TRIGGER ledger_keeps_rows BEFORE UPDATE ON ledger
+            BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+        CREATE TRIGGER ledger_loses_none BEFORE DELETE ON ledger
             BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 
-        -- Every command ever received, with its first answer.
+        -- What each recharge number of an account was used for, by the record of its posting.
+        CREATE TABLE recharge (
+            sequence INTEGER PRIMARY KEY REFERENCES ledger (sequence),
+            account INTEGER NOT NULL REFERENCES account (key),
+            number INTEGER NOT NULL CHECK (number > 0),
+            customer_number TEXT NOT NULL,
+            issuer TEXT NOT NULL,
+            amount INTEGER NOT NULL CHECK (amount > 0),
+            balance_after INTEGER NOT NULL,
+            seal INTEGER NOT NULL DEFAULT 0,
+            UNIQUE (account, number)
+        ) STRICT;
+
+        -- The records that tell of the last openings of each circuit.
+        CREATE TABLE opening (
+            sequence INTEGER PRIMARY KEY REFERENCES ledger (sequence),
+            circuit INTEGER NOT NULL REFERENCES circuit (key),
+            seal INTEGER NOT NULL DEFAULT 0
+        ) STRICT;
+        CREATE INDEX opening_by_circuit ON opening (circuit, sequence);
+
+        -- Every command ever received, with its answer.
         CREATE TABLE command (
             id TEXT PRIMARY KEY,
             position INTEGER NOT NULL,
@@ -117,13 +143,16 @@ enum LedgerLayout {
             received TEXT NOT NULL,
             state TEXT NOT NULL,
             outcome TEXT NOT NULL,
-            detail TEXT NOT NULL
+            detail TEXT NOT NULL,
+            seal INTEGER NOT NULL DEFAULT 0
         ) STRICT, WITHOUT ROWID;
+        CREATE INDEX command_by_position ON command (position);
 
-        -- How far each consumer has acknowledged the ledger log, and each platform's commands were taken.
+        -- How far each consumer has acknowledged the ledger log.
         CREATE TABLE cursor (
             consumer TEXT PRIMARY KEY,
-            through INTEGER NOT NULL CHECK (through >= 0)
+            through INTEGER NOT NULL CHECK (through >= 0),
+            seal INTEGER NOT NULL DEFAULT 0
         ) STRICT, WITHOUT ROWID;
         """
 }

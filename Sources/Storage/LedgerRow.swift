@@ -9,18 +9,17 @@ enum LedgerRow {
     static func data(_ hash: ChainHash) -> Data { Data(hash.bytes) }
 
     /// The key of a name in one of the small name tables.
-    static func key(of name: String, in table: String, _ database: Database) throws -> Int64 {
-        let find = try database.cachedStatement(sql: "SELECT id FROM \(table) WHERE name = ?")
-        if let key = try Int64.fetchOne(find, arguments: [name]) { return key }
-        try database.cachedStatement(sql: "INSERT INTO \(table) (name) VALUES (?)").execute(arguments: [name])
-        return database.lastInsertedRowID
+    static func key(of name: String, in table: SealedTable, _ database: Database) throws -> Int64 {
+        let (key, isNew) = try NameTable.key(of: name, in: table.rawValue, database)
+        if isNew { try RowSeal.seal(table, where: "id", is: key, in: database) }
+        return key
     }
 
     static func insert(_ record: LedgerRecord, into database: Database) throws {
         let common: [(any DatabaseValueConvertible)?] = [
-            record.sequence, data(record.previous), try key(of: record.at.boot.rawValue, in: "boot", database),
+            record.sequence, data(record.previous), try key(of: record.at.boot.rawValue, in: .boot, database),
             record.at.monotonic.nanoseconds / 1_000_000, record.at.wall.millisecondsSince1970,
-            record.at.trust.code, try key(of: record.actor, in: "actor", database),
+            record.at.trust.code, try key(of: record.actor, in: .actor, database),
         ]
         switch record.body {
         case .posting(let posting):
@@ -36,8 +35,8 @@ enum LedgerRow {
                 arguments: StatementArguments(
                     common + [
                         posting.account.rawValue, posting.cause.rawValue,
-                        try key(of: posting.debit.description, in: "book", database),
-                        try key(of: posting.credit.description, in: "book", database), posting.amount.microunits,
+                        try key(of: posting.debit.description, in: .book, database),
+                        try key(of: posting.credit.description, in: .book, database), posting.amount.microunits,
                         posting.balanceAfter.microunits, posting.carryTenthsAfter, posting.span?.circuit.rawValue,
                         posting.span?.from, posting.span?.to, posting.span?.quantity,
                         posting.span?.price.tenThousandths, posting.isEstimated ? 1 : nil, posting.rechargeNumber,
@@ -84,9 +83,7 @@ enum LedgerRow {
     /// The record in a row; throws where the columns do not make one.
     static func record(_ row: Row) throws -> LedgerRecord {
         let sequence: Int64 = try row.need("sequence")
-        func damaged(_ what: String) -> StorageError {
-            .damaged(path: "ledger.db", reason: "record \(sequence): \(what)")
-        }
+        func damaged(_ what: String) -> DamagedContent { DamagedContent("record \(sequence): \(what)") }
         guard let previous = ChainHash(bytes: Array(row.read("previous", as: Data.self) ?? Data())),
             let boot: String = row.read("boot_name"),
             let trust = ClockTrust(code: try row.need("trust")), let actor: String = row.read("actor_name")

@@ -6,41 +6,51 @@ public import UplinkProtocol
 /// `ledger.db`: the money of the site and everything that hangs on it. Every write method is one whole
 /// transaction that is on the flash when it returns. Methods block: call them from a thread of your own.
 public final class LedgerStore: Sendable {
-    public let path: String
     public let gateway: GatewayID
     /// New with every new file: what keeps sequence numbers from ever repeating.
     public let epoch: String
-    private let queue: DatabaseQueue
+    private let handle: DatabaseHandle
 
-    /// A ceiling on the file: 262,144 pages of 4 KiB are 1 GiB.
-    private static let largestPages = 262_144
+    public var path: String { handle.path }
 
-    /// - Parameter newEpoch: the epoch to start where the file is new.
-    public init(path: String, gateway: GatewayID, newEpoch: String) throws(StorageError) {
-        self.path = path
+    /// Why nothing is written any more, or nil. `.damaged`: hold every breaker; what can be read may be
+    /// read, nothing is deleted. `.mustReopen`: close, open again, verify.
+    public var stopped: StorageError? { handle.stopped }
+
+    /// Opens the file, or starts one. A file that can still be read in part is opened `stopped`.
+    /// - Parameters:
+    ///   - newEpoch: the epoch to start where the file is new.
+    ///   - largestBytes: a ceiling on the file; a commit beyond it is `.full`.
+    public init(
+        path: String, gateway: GatewayID, newEpoch: String, largestBytes: Int64 = 1 << 30
+    ) throws(StorageError) {
         self.gateway = gateway
-        let queue = try DatabaseFile.open(
-            path: path, durability: .full, largestPages: Self.largestPages, version: LedgerLayout.version,
-            layout: LedgerLayout.sql)
-        self.queue = queue
-        do {
-            epoch = try queue.write { database in
-                let genesis = ChainHash.genesis(gateway: gateway.rawValue, epoch: newEpoch)
+        let opened = try DatabaseFile.open(
+            path: path, durability: .full, largestBytes: largestBytes, layout: LedgerLayout.layout)
+        handle = DatabaseHandle(path: path, opened: opened)
+        if handle.stopped == nil {
+            let genesis = ChainHash.genesis(gateway: gateway.rawValue, epoch: newEpoch)
+            try handle.write { database in
+                guard try Int.fetchOne(database, sql: "SELECT count(*) FROM ledger_head") == 0 else { return }
                 try database.execute(
-                    sql: "INSERT OR IGNORE INTO ledger_head VALUES (1, ?, ?, 0, ?)",
+                    sql: "INSERT INTO ledger_head VALUES (1, ?, ?, 0, ?)",
                     arguments: [gateway.rawValue, newEpoch, LedgerRow.data(genesis)])
-                let head = try Row.fetchOne(database, sql: "SELECT gateway, epoch FROM ledger_head")
-                guard let head, let owner: String = head.read("gateway"), let epoch: String = head.read("epoch") else {
-                    throw StorageError.damaged(path: path, reason: "it has no head")
-                }
-                guard owner == gateway.rawValue else {
-                    throw StorageError.unusable(
-                        path: path, reason: "it belongs to gateway '\(owner)', the configuration says '\(gateway)'")
-                }
-                return epoch
             }
-        } catch {
-            throw StorageError.from(error, path: path)
+        }
+        epoch = try handle.read { database in
+            let head = try Row.fetchOne(database, sql: "SELECT gateway, epoch FROM ledger_head")
+            guard let head, let owner: String = head.read("gateway"), let epoch: String = head.read("epoch") else {
+                throw DamagedContent("it has no head")
+            }
+            guard owner == gateway.rawValue else {
+                throw StorageError.unusable(
+                    path: path, reason: "it belongs to gateway '\(owner)', the configuration says '\(gateway)'")
+            }
+            return epoch
+        }
+        let tail = LedgerTail(gateway: gateway, epoch: epoch)
+        do { try handle.read { try tail.check($0) } } catch  where error.stopsWriting {
+            // Kept as `stopped`.
         }
     }
 
@@ -48,39 +58,48 @@ public final class LedgerStore: Sendable {
     /// - Returns: the chain's head after it.
     @discardableResult
     public func commit(_ transaction: LedgerTransaction, at now: Timestamp) throws(StorageError) -> ChainHead {
-        try write { database in
+        try handle.write { database in
             if let installation = transaction.installation {
                 try SiteTables.install(installation, into: database)
             }
             var writer = try LedgerWriter(database: database, actor: transaction.actor, at: now.inMilliseconds)
             for change in transaction.changes { try writer.append(change) }
             if let command = transaction.command {
-                try CommandTable.insert(command, into: database)
+                try CommandTable.keep(command, in: database)
                 try writer.append(.command(command.record))
             }
             return try writer.finish()
         }
     }
 
+    /// Ends the use of the file; every later call fails. To open it again after `stopped`.
+    public func close() throws(StorageError) { try handle.close() }
+
     public func head() throws(StorageError) -> ChainHead {
-        try read { try LedgerWriter.head($0) }
+        try handle.read { try LedgerWriter.head($0) }
     }
 
     public func site() throws(StorageError) -> StoredSite {
-        try read { try SiteTables.load($0) }
+        try handle.read { try SiteTables.load($0) }
     }
 
     /// The records after a sequence number, in order.
-    public func records(after sequence: Int64, limit: Int) throws(StorageError) -> [LedgerRecord] {
-        try read { database in
+    /// - Parameters:
+    ///   - limit: the most records.
+    ///   - byteLimit: the most bytes of canonical JSON in all; the first record comes whatever its length.
+    public func records(
+        after sequence: Int64, limit: Int, byteLimit: Int = .max
+    ) throws(StorageError) -> [LedgerRecord] {
+        let records = try handle.read { database in
             try LedgerRow.fetch(
                 database, where: "ledger.sequence > ? ORDER BY ledger.sequence LIMIT ?", [sequence, limit])
         }
+        return records.withinBytes(byteLimit) { $0.json }
     }
 
     /// The last postings of an account, oldest first.
     public func statement(of account: AccountID, limit: Int) throws(StorageError) -> [LedgerRecord] {
-        try read { database in
+        try handle.read { database in
             try LedgerRow.fetch(
                 database,
                 where: """
@@ -92,62 +111,60 @@ public final class LedgerStore: Sendable {
 
     /// The answer to a command received before, or nil.
     public func command(id: String) throws(StorageError) -> CommandRecord? {
-        try read { try CommandTable.find(id, in: $0) }
+        try handle.read { try CommandTable.find(id, in: $0) }
+    }
+
+    /// Commands that were accepted and have no final state yet, in the platform's order.
+    public func unfinishedCommands() throws(StorageError) -> [AnsweredCommand] {
+        try handle.read { try CommandTable.unfinished($0) }
     }
 
     /// The highest position of the platform's commands that was taken; 0 before the first.
     public func commandPosition() throws(StorageError) -> Int64 {
-        try read { try Int64.fetchOne($0, sql: "SELECT max(position) FROM command") ?? 0 }
+        try handle.read { try Int64.fetchOne($0, sql: "SELECT max(position) FROM command") ?? 0 }
     }
 
     /// What the recharge of an account with this number was, if there was one.
     public func recharge(of account: AccountID, number: Int64) throws(StorageError) -> AppliedRecharge? {
-        try read { database in
+        try handle.read { database in
             let row = try Row.fetchOne(
                 database,
                 sql: """
-                    SELECT amount, balance_after, customer_number, issuer FROM ledger
-                    JOIN account ON account.key = ledger.account
-                    WHERE account.id = ? AND recharge_number = ?
-                    """, arguments: [account.rawValue, number])
+                    SELECT * FROM recharge WHERE number = ? AND account = (SELECT key FROM account WHERE id = ?)
+                    """, arguments: [number, account.rawValue])
             guard let row else { return nil }
+            try RowSeal.check(row, of: .recharge)
             return AppliedRecharge(
                 recharge: Recharge(
                     account: account, customerNumber: try row.need("customer_number"), issuer: try row.need("issuer"),
-                    number: number,
-                    amount: Money(microunits: try row.need("amount"))),
+                    number: number, amount: Money(microunits: try row.need("amount"))),
                 balanceAfter: Money(microunits: try row.need("balance_after")))
         }
     }
 
+    /// The records that tell of a circuit's last ten openings, the newest first.
+    public func openings(of circuit: CircuitID) throws(StorageError) -> [LedgerRecord] {
+        try handle.read { try OpeningTable.records(of: circuit, in: $0) }
+    }
+
     /// How far a consumer has acknowledged the ledger log; 0 before the first.
     public func cursor(of consumer: String) throws(StorageError) -> Int64 {
-        try read {
-            try Int64.fetchOne($0, sql: "SELECT through FROM cursor WHERE consumer = ?", arguments: [consumer]) ?? 0
-        }
+        try handle.read { try Cursors.position(of: consumer, in: $0) }
     }
 
-    /// Moves a consumer's cursor forward; one that is ahead stays.
+    /// Moves a consumer's cursor forward; an acknowledgement that is old, or ahead of the log, is none.
     public func advanceCursor(of consumer: String, through sequence: Int64) throws(StorageError) {
-        try write { database in
-            try database.execute(
-                sql: """
-                    INSERT INTO cursor VALUES (?, ?)
-                    ON CONFLICT (consumer) DO UPDATE SET through = max(through, excluded.through)
-                    """, arguments: [consumer, sequence])
+        try handle.write { database in
+            let last = try LedgerWriter.head(database).sequence
+            try Cursors.advance(consumer, through: sequence, last: last, in: database)
         }
     }
 
-    /// Reads the whole chain and says whether it, the balances and the books are what they must be.
+    /// Reads the whole chain and says whether it, the balances and everything else in the file are what
+    /// they must be. Commits go on meanwhile. A fault stops all further writing.
     public func verify() throws(StorageError) -> LedgerVerification {
-        try read { try LedgerVerifier.verify($0, gateway: self.gateway, epoch: self.epoch) }
-    }
-
-    private func write<Value>(_ body: (Database) throws -> Value) throws(StorageError) -> Value {
-        do { return try queue.write(body) } catch { throw StorageError.from(error, path: path) }
-    }
-
-    private func read<Value>(_ body: (Database) throws -> Value) throws(StorageError) -> Value {
-        do { return try queue.read(body) } catch { throw StorageError.from(error, path: path) }
+        let verification = try LedgerVerifier(handle: handle, gateway: gateway, epoch: epoch).verify()
+        if let fault = verification.faults.first { handle.note(.damaged(path: path, reason: fault)) }
+        return verification
     }
 }

@@ -21,20 +21,25 @@ struct LedgerWriter {
     static func head(_ database: Database) throws -> ChainHead {
         guard let row = try Row.fetchOne(database, sql: "SELECT last_sequence, last_hash FROM ledger_head"),
             let bytes: Data = row.read("last_hash"), let hash = ChainHash(bytes: Array(bytes))
-        else { throw StorageError.damaged(path: "ledger.db", reason: "it has no head") }
+        else { throw DamagedContent("it has no head") }
         return ChainHead(sequence: try row.need("last_sequence"), hash: hash)
     }
 
     /// Appends a change of one account. Its postings must lead from the stored balance to the new one.
     mutating func append(_ change: LedgerChange) throws {
-        if !change.postings.isEmpty {
-            guard let account = change.account else {
-                throw StorageError.refused("postings without the account they change")
-            }
+        if let account = change.account {
             try checkBalances(change.postings, account: account)
+        } else if !change.postings.isEmpty {
+            throw StorageError.refused("postings without the account they change")
         }
-        for posting in change.postings { try append(.posting(posting)) }
-        for event in change.events { try append(.event(event)) }
+        for posting in change.postings {
+            try append(.posting(posting))
+            if let number = posting.rechargeNumber { try keepRecharge(posting, number: number) }
+        }
+        for event in change.events {
+            try append(.event(event))
+            try OpeningTable.note(event, sequence: head.sequence, in: database)
+        }
         if let account = change.account { try SiteTables.update(account, in: database) }
         for (circuit, mark) in change.marks { try SiteTables.update(circuit, posted: mark, in: database) }
         for (circuit, memory) in change.breakers { try SiteTables.update(circuit, memory: memory, in: database) }
@@ -56,10 +61,8 @@ struct LedgerWriter {
     }
 
     private func checkBalances(_ postings: [Posting], account: Account) throws {
-        let stored = try Int64.fetchOne(
-            database, sql: "SELECT balance FROM account WHERE id = ?", arguments: [account.id.rawValue])
-        guard let stored else { throw StorageError.refused("the account \(account.id) does not exist") }
-        var balance = Money(microunits: stored)
+        let stored = try SiteTables.account(account.id, in: database)
+        var balance = stored.balance
         for posting in postings {
             guard posting.account == account.id, let next = posting.applied(to: balance), next == posting.balanceAfter
             else {
@@ -70,6 +73,26 @@ struct LedgerWriter {
         guard balance == account.balance else {
             throw StorageError.refused("the postings of \(account.id) end at \(balance), not at \(account.balance)")
         }
+        guard account.carryTenths == postings.last?.carryTenthsAfter ?? stored.carryTenths,
+            account.lastRechargeNumber == postings.last(where: { $0.rechargeNumber != nil })?.rechargeNumber
+                ?? stored.lastRechargeNumber
+        else {
+            throw StorageError.refused("the postings of \(account.id) end at another carry or recharge number")
+        }
+    }
+
+    /// What the number was used for, by the names the account has now.
+    private func keepRecharge(_ posting: Posting, number: Int64) throws {
+        try database.cachedStatement(
+            sql: """
+                INSERT INTO recharge (sequence, account, number, customer_number, issuer, amount, balance_after)
+                SELECT ?, key, ?, customer_number, issuer, ?, ? FROM account WHERE id = ?
+                """
+        ).execute(arguments: [
+            head.sequence, number, posting.amount.microunits, posting.balanceAfter.microunits,
+            posting.account.rawValue,
+        ])
+        try RowSeal.seal(.recharge, where: "sequence", is: head.sequence, in: database)
     }
 }
 

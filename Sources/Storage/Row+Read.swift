@@ -10,7 +10,7 @@ extension Row {
     /// The value of a column that is never NULL in a sound file.
     func need<Value: DatabaseValueConvertible>(_ column: String, as _: Value.Type = Value.self) throws -> Value {
         guard let value = read(column, as: Value.self) else {
-            throw StorageError.damaged(path: "the database", reason: "the column \(column) cannot be read")
+            throw DamagedContent("the column \(column) cannot be read")
         }
         return value
     }

@@ -1,8 +1,9 @@
 /// The tables of `telemetry.db`. Keys lead with the sequence, so that a commit touches few pages.
 enum TelemetryLayout {
-    static let version = 1
+    /// "MKTM" is what marks the file.
+    static let layout = DatabaseLayout(applicationID: 0x4D4B_544D, steps: [first])
 
-    static let sql = """
+    private static let first = """
         CREATE TABLE telemetry_head (
             only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
             epoch TEXT NOT NULL,
@@ -39,7 +40,8 @@ enum TelemetryLayout {
         ) STRICT;
         CREATE TABLE cursor (
             consumer TEXT PRIMARY KEY,
-            through INTEGER NOT NULL CHECK (through >= 0)
+            through INTEGER NOT NULL CHECK (through >= 0),
+            seal INTEGER NOT NULL DEFAULT 0
         ) STRICT, WITHOUT ROWID;
         """
 }

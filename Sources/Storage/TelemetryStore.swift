@@ -6,51 +6,56 @@ public import UplinkProtocol
 /// `telemetry.db`: readings on their way upstream, bounded and evictable, and the last accepted counters.
 /// Committed in groups; after a power cut the last groups may be missing, never torn. Methods block.
 public final class TelemetryStore: Sendable {
-    public let path: String
     /// New with every new file.
     public let epoch: String
-    private let queue: DatabaseQueue
-    private let largestCount: Int64
+    private let handle: DatabaseHandle
+    private let retention: TelemetryRetention
 
-    /// A ceiling on the file: 65,536 pages of 4 KiB are 256 MiB.
-    private static let largestPages = 65_536
+    public var path: String { handle.path }
+
+    /// Why nothing is written any more, or nil: close, then `openOrReplace`.
+    public var stopped: StorageError? { handle.stopped }
 
     /// - Parameters:
     ///   - newEpoch: the epoch to start where the file is new.
-    ///   - largestCount: readings kept at most; the oldest go first.
-    public init(path: String, newEpoch: String, largestCount: Int64) throws(StorageError) {
-        self.path = path
-        self.largestCount = max(1, largestCount)
-        let queue = try DatabaseFile.open(
-            path: path, durability: .normal, largestPages: Self.largestPages, version: TelemetryLayout.version,
-            layout: TelemetryLayout.sql)
-        self.queue = queue
-        do {
-            epoch = try queue.write { database in
-                try database.execute(
-                    sql: "INSERT OR IGNORE INTO telemetry_head VALUES (1, ?, 0)", arguments: [newEpoch])
-                guard let epoch = try String.fetchOne(database, sql: "SELECT epoch FROM telemetry_head") else {
-                    throw StorageError.damaged(path: path, reason: "it has no head")
-                }
-                return epoch
+    ///   - largestBytes: a ceiling on the file; the oldest readings go before it is reached.
+    public init(path: String, newEpoch: String, largestBytes: Int64 = 256 << 20) throws(StorageError) {
+        retention = TelemetryRetention(largestBytes: largestBytes)
+        let opened = try DatabaseFile.open(
+            path: path, durability: .normal, largestBytes: largestBytes, layout: TelemetryLayout.layout)
+        handle = DatabaseHandle(path: path, opened: opened)
+        epoch = try handle.write { database in
+            if try Int.fetchOne(database, sql: "SELECT count(*) FROM telemetry_head") == 0 {
+                try database.execute(sql: "INSERT INTO telemetry_head VALUES (1, ?, 0)", arguments: [newEpoch])
             }
-        } catch {
-            throw StorageError.from(error, path: path)
+            guard let epoch = try String.fetchOne(database, sql: "SELECT epoch FROM telemetry_head") else {
+                throw DamagedContent("it has no head")
+            }
+            return epoch
         }
     }
 
-    /// Opens the file, or moves a damaged one aside under a new name and starts a new one: telemetry is
-    /// worth less than a running box.
-    /// - Returns: the store, and the damaged file's new name where there was one.
+    /// Opens the file, or moves one that cannot be used aside under a new name and starts a new one:
+    /// telemetry is worth less than a running box.
+    /// - Returns: the store, and the old file's new name where there was one.
     public static func openOrReplace(
-        path: String, newEpoch: String, largestCount: Int64
+        path: String, newEpoch: String, largestBytes: Int64 = 256 << 20
     ) throws(StorageError) -> (store: TelemetryStore, movedAside: String?) {
         do {
-            return (try TelemetryStore(path: path, newEpoch: newEpoch, largestCount: largestCount), nil)
-        } catch .damaged {
-            let aside = "\(path).damaged-\(newEpoch)"
-            for suffix in ["", "-wal", "-shm"] { _ = rename(path + suffix, aside + suffix) }
-            return (try TelemetryStore(path: path, newEpoch: newEpoch, largestCount: largestCount), aside)
+            return (try TelemetryStore(path: path, newEpoch: newEpoch, largestBytes: largestBytes), nil)
+        } catch {
+            let word: String
+            switch error {
+            case .damaged: word = "damaged"
+            case .tooNew: word = "later"
+            default: throw error
+            }
+            let aside = "\(path).\(word)-\(newEpoch)"
+            // The WAL first: without its main file it is never taken for another one's.
+            for suffix in ["-wal", "-shm", ""] where rename(path + suffix, aside + suffix) != 0 && errno != ENOENT {
+                throw .unusable(path: path, reason: "it is damaged and cannot be renamed (errno \(errno))")
+            }
+            return (try TelemetryStore(path: path, newEpoch: newEpoch, largestBytes: largestBytes), aside)
         }
     }
 
@@ -60,22 +65,38 @@ public final class TelemetryStore: Sendable {
     public func commit(
         readings: [Reading], lastAccepted: [CircuitID: CounterMark]
     ) throws(StorageError) -> Int64 {
-        try write { database in
+        var evicted: Int64 = 0
+        while true {
+            do { return evicted + (try append(readings, lastAccepted)) } catch .full {
+                // Room is made first, then once more, as long as there is anything to evict.
+                let made = try handle.write { try retention.evictOldest($0) }
+                guard made.any else { throw .full(path) }
+                evicted += made.lost
+            }
+        }
+    }
+
+    private func append(
+        _ readings: [Reading], _ lastAccepted: [CircuitID: CounterMark]
+    ) throws(StorageError) -> Int64 {
+        try handle.write { database in
             var sequence = try Self.lastSequence(database)
             for reading in readings {
                 sequence += 1
                 try Self.insert(reading, sequence: sequence, into: database)
             }
             for (circuit, mark) in lastAccepted { try Self.insert(mark, of: circuit, into: database) }
-            let evicted = try self.evict(database, lastSequence: &sequence)
             try database.execute(sql: "UPDATE telemetry_head SET last_sequence = ?", arguments: [sequence])
-            return evicted
+            return try retention.evictOverBound(database)
         }
     }
 
+    /// Ends the use of the file; every later call fails.
+    public func close() throws(StorageError) { try handle.close() }
+
     /// The last counter value of each circuit that may be billed.
     public func lastAccepted() throws(StorageError) -> [CircuitID: CounterMark] {
-        try read { database in
+        try handle.read { database in
             var marks: [CircuitID: CounterMark] = [:]
             let rows = try Row.fetchAll(
                 database,
@@ -91,18 +112,20 @@ public final class TelemetryStore: Sendable {
         }
     }
 
-    /// The records after a sequence number, in order: readings, and gaps where some were evicted.
-    public func records(after sequence: Int64, limit: Int) throws(StorageError) -> [TelemetryRecord] {
-        try read { database in
+    /// The records after a sequence number, in order: readings, and gaps where some were lost.
+    public func records(
+        after sequence: Int64, limit: Int, byteLimit: Int = .max
+    ) throws(StorageError) -> [TelemetryRecord] {
+        let records = try handle.read { database in
             let readings = try Row.fetchAll(
                 database,
                 sql: """
                     SELECT reading.*, meter.name AS meter_name, channels.name AS channel_names, boot.name AS boot_name
-                    FROM reading JOIN meter ON meter.id = reading.meter JOIN channels ON channels.id = reading.channels
-                    JOIN boot ON boot.id = reading.boot
+                    FROM reading LEFT JOIN meter ON meter.id = reading.meter
+                    LEFT JOIN channels ON channels.id = reading.channels LEFT JOIN boot ON boot.id = reading.boot
                     WHERE sequence > ? ORDER BY sequence LIMIT ?
                     """, arguments: [sequence, limit]
-            ).compactMap(Self.record)
+            ).map(Self.record)
             let gaps = try Row.fetchAll(
                 database, sql: "SELECT * FROM gap WHERE sequence > ? ORDER BY sequence LIMIT ?",
                 arguments: [sequence, limit]
@@ -113,53 +136,24 @@ public final class TelemetryStore: Sendable {
             }
             return Array((readings + gaps).sorted { $0.sequence < $1.sequence }.prefix(limit))
         }
+        return records.withinBytes(byteLimit) { $0.json }
     }
 
     /// The sequence number of the newest record.
-    public func lastSequence() throws(StorageError) -> Int64 { try read { try Self.lastSequence($0) } }
+    public func lastSequence() throws(StorageError) -> Int64 { try handle.read { try Self.lastSequence($0) } }
 
+    /// How far a consumer has acknowledged the telemetry log; 0 before the first.
     public func cursor(of consumer: String) throws(StorageError) -> Int64 {
-        try read {
-            try Int64.fetchOne($0, sql: "SELECT through FROM cursor WHERE consumer = ?", arguments: [consumer]) ?? 0
-        }
+        try handle.read { try Cursors.position(of: consumer, in: $0) }
     }
 
-    /// Moves a consumer's cursor forward. Readings that every consumer has are kept until they are over
-    /// the bound: they cost nothing then.
+    /// Moves a consumer's cursor forward; an acknowledgement that is old, or ahead of the log, is none.
+    /// Readings that every consumer has are kept until they are over the bound: they cost nothing then.
     public func advanceCursor(of consumer: String, through sequence: Int64) throws(StorageError) {
-        try write { database in
-            try database.execute(
-                sql: """
-                    INSERT INTO cursor VALUES (?, ?)
-                    ON CONFLICT (consumer) DO UPDATE SET through = max(through, excluded.through)
-                    """, arguments: [consumer, sequence])
+        try handle.write { database in
+            let last = try Self.lastSequence(database)
+            try Cursors.advance(consumer, through: sequence, last: last, in: database)
         }
-    }
-
-    /// Deletes the oldest readings over the bound; those that nobody has acknowledged leave a gap record.
-    private func evict(_ database: Database, lastSequence: inout Int64) throws -> Int64 {
-        let over = try Int64.fetchOne(database, sql: "SELECT count(*) FROM reading").map { $0 - largestCount } ?? 0
-        guard over > 0 else { return 0 }
-        // A little more than needed, so that not every commit evicts.
-        let count = min(largestCount, over + largestCount / 50)
-        let through = try Int64.fetchOne(
-            database, sql: "SELECT sequence FROM reading ORDER BY sequence LIMIT 1 OFFSET ?", arguments: [count - 1])
-        guard let through else { return 0 }
-        let acknowledged = try Int64.fetchOne(database, sql: "SELECT min(through) FROM cursor") ?? 0
-        let lost =
-            try Int64.fetchOne(
-                database, sql: "SELECT count(*) FROM reading WHERE sequence <= ? AND sequence > ?",
-                arguments: [through, acknowledged]) ?? 0
-        try database.execute(sql: "DELETE FROM reading WHERE sequence <= ?", arguments: [through])
-        guard lost > 0 else { return 0 }
-        let earlier =
-            try Int64.fetchOne(
-                database, sql: "SELECT sum(count) FROM gap WHERE sequence <= ? AND sequence > ?",
-                arguments: [through, acknowledged]) ?? 0
-        try database.execute(sql: "DELETE FROM gap WHERE sequence <= ?", arguments: [through])
-        try database.execute(
-            sql: "INSERT INTO gap VALUES (?, ?, 'evicted: over the bound')", arguments: [through, lost + earlier])
-        return lost
     }
 
     private static func lastSequence(_ database: Database) throws -> Int64 {
@@ -170,9 +164,9 @@ public final class TelemetryStore: Sendable {
         let channels = reading.values.keys.sorted()
         let names = channels.map(\.name).joined(separator: ",")
         try database.cachedStatement(sql: "INSERT INTO reading VALUES (?, ?, ?, ?, ?, ?, ?, ?)").execute(arguments: [
-            sequence, try LedgerRow.key(of: reading.meter.rawValue, in: "meter", database),
-            try LedgerRow.key(of: names, in: "channels", database),
-            try LedgerRow.key(of: reading.at.boot.rawValue, in: "boot", database),
+            sequence, try NameTable.key(of: reading.meter.rawValue, in: "meter", database).key,
+            try NameTable.key(of: names, in: "channels", database).key,
+            try NameTable.key(of: reading.at.boot.rawValue, in: "boot", database).key,
             reading.at.monotonic.nanoseconds / 1_000_000, reading.at.wall.millisecondsSince1970,
             reading.at.trust.code, Data(PackedValues.pack(channels.compactMap { reading.values[$0] })),
         ])
@@ -186,39 +180,32 @@ public final class TelemetryStore: Sendable {
                     monotonic = excluded.monotonic, wall = excluded.wall, trust = excluded.trust
                 """
         ).execute(arguments: [
-            circuit.rawValue, mark.value, try LedgerRow.key(of: mark.at.boot.rawValue, in: "boot", database),
+            circuit.rawValue, mark.value, try NameTable.key(of: mark.at.boot.rawValue, in: "boot", database).key,
             mark.at.monotonic.nanoseconds / 1_000_000, mark.at.wall.millisecondsSince1970, mark.at.trust.code,
         ])
     }
 
-    /// Nil for a row that cannot be read: one reading lost, not the log.
-    private static func record(_ row: Row) throws -> TelemetryRecord? {
-        let names: String = try row.need("channel_names")
-        let channels = names.split(separator: ",").compactMap { Channel(name: String($0)) }
-        guard let meter = MeterID(rawValue: try row.need("meter_name")),
-            let values = PackedValues.unpack(try row.need("packed", as: Data.self), count: channels.count)
-        else { return nil }
-        let reading = Reading(
-            meter: meter, at: try timestamp(row), values: Dictionary(zip(channels, values)) { first, _ in first })
-        return TelemetryRecord(sequence: try row.need("sequence"), body: .reading(reading))
+    /// A row that cannot be read is one reading lost, not the log: a gap stands in its place.
+    private static func record(_ row: Row) throws -> TelemetryRecord {
+        let sequence: Int64 = try row.need("sequence")
+        let channels = (row.read("channel_names", as: String.self) ?? "").split(separator: ",")
+            .compactMap { Channel(name: String($0)) }
+        guard let meter = row.read("meter_name", as: String.self).flatMap(MeterID.init),
+            let packed: Data = row.read("packed"), let at = try? timestamp(row),
+            let values = PackedValues.unpack(packed, count: channels.count)
+        else { return TelemetryRecord(sequence: sequence, body: .gap(count: 1, reason: "unreadable")) }
+        let reading = Reading(meter: meter, at: at, values: Dictionary(zip(channels, values)) { first, _ in first })
+        return TelemetryRecord(sequence: sequence, body: .reading(reading))
     }
 
     private static func timestamp(_ row: Row) throws -> Timestamp {
         let milliseconds: Int64 = try row.need("monotonic")
         let (nanoseconds, overflow) = milliseconds.multipliedReportingOverflow(by: 1_000_000)
         guard !overflow, let trust = ClockTrust(code: try row.need("trust")) else {
-            throw StorageError.damaged(path: "telemetry.db", reason: "a time cannot be read")
+            throw DamagedContent("a time cannot be read")
         }
         return Timestamp(
             boot: BootID(rawValue: try row.need("boot_name")), monotonic: MonotonicTime(nanoseconds: nanoseconds),
             wall: WallTime(millisecondsSince1970: try row.need("wall")), trust: trust)
-    }
-
-    private func write<Value>(_ body: (Database) throws -> Value) throws(StorageError) -> Value {
-        do { return try queue.write(body) } catch { throw StorageError.from(error, path: path) }
-    }
-
-    private func read<Value>(_ body: (Database) throws -> Value) throws(StorageError) -> Value {
-        do { return try queue.read(body) } catch { throw StorageError.from(error, path: path) }
     }
 }

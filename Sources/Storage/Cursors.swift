@@ -1,0 +1,29 @@
+internal import GRDB
+
+/// How far each consumer has acknowledged a log.
+enum Cursors {
+    /// 0 before the first acknowledgement.
+    static func position(of consumer: String, in database: Database) throws -> Int64 {
+        let row = try Row.fetchOne(database, sql: "SELECT * FROM cursor WHERE consumer = ?", arguments: [consumer])
+        guard let row else { return 0 }
+        try RowSeal.check(row, of: .cursor)
+        return try row.need("through")
+    }
+
+    /// Moves a cursor forward. An acknowledgement of something older, or of what was never sent, is
+    /// none.
+    static func advance(_ consumer: String, through sequence: Int64, last: Int64, in database: Database) throws {
+        guard sequence > (try position(of: consumer, in: database)), sequence <= last else { return }
+        try database.execute(
+            sql: """
+                INSERT INTO cursor (consumer, through) VALUES (?, ?)
+                ON CONFLICT (consumer) DO UPDATE SET through = excluded.through
+                """, arguments: [consumer, sequence])
+        try RowSeal.seal(.cursor, where: "consumer", is: consumer, in: database)
+    }
+
+    /// The consumer that is furthest behind; 0 where there is none.
+    static func least(in database: Database) throws -> Int64 {
+        try Int64.fetchOne(database, sql: "SELECT min(through) FROM cursor") ?? 0
+    }
+}

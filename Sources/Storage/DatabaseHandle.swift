@@ -1,0 +1,43 @@
+internal import GRDB
+private import Synchronization
+
+/// One open file, and the memory of what stopped it: after a write that failed half-way, or once damage
+/// was seen, nothing more is written until the file has been opened and checked again.
+final class DatabaseHandle: Sendable {
+    let path: String
+    private let queue: DatabaseQueue
+    private let stop = Mutex<StorageError?>(nil)
+
+    init(path: String, opened: DatabaseFile.Opened) {
+        self.path = path
+        queue = opened.queue
+        if let damage = opened.damage { note(.damaged(path: path, reason: damage)) }
+    }
+
+    var stopped: StorageError? { stop.withLock { $0 } }
+
+    /// One whole transaction.
+    func write<Value>(_ body: (Database) throws -> Value) throws(StorageError) -> Value {
+        if let stopped { throw stopped }
+        do { return try queue.write(body) } catch { throw noted(error) }
+    }
+
+    func read<Value>(_ body: (Database) throws -> Value) throws(StorageError) -> Value {
+        do { return try queue.read(body) } catch { throw noted(error) }
+    }
+
+    func close() throws(StorageError) {
+        do { try queue.close() } catch { throw StorageError.from(error, path: path) }
+    }
+
+    /// The first reason stays: what follows is its consequence.
+    func note(_ error: StorageError) {
+        stop.withLock { $0 = $0 ?? error }
+    }
+
+    private func noted(_ error: any Error) -> StorageError {
+        let error = StorageError.from(error, path: path)
+        if error.stopsWriting { note(error) }
+        return error
+    }
+}
