@@ -12,8 +12,20 @@ let strict: [SwiftSetting] = [
 
 extension Target.Dependency {
     static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
+    static let asyncHTTPClient = product(name: "AsyncHTTPClient", package: "async-http-client")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
+    static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let hummingbirdTLS = product(name: "HummingbirdTLS", package: "hummingbird")
+    static let logging = product(name: "Logging", package: "swift-log")
+    static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
+    static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
+    static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
+    static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let swiftASN1 = product(name: "SwiftASN1", package: "swift-asn1")
+    static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
+    static let x509 = product(name: "X509", package: "swift-certificates")
     static let yams = product(name: "Yams", package: "Yams")
 }
 
@@ -39,19 +51,37 @@ let edge: [Target] = [
     .target(
         name: "Storage", dependencies: ["CLinux", "Metering", "Prepaid", "UplinkProtocol", .grdb],
         swiftSettings: strict),
+    .target(
+        name: "UplinkHTTP",
+        dependencies: ["Metering", "UplinkProtocol", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioSSL],
+        swiftSettings: strict),
 ]
 
 let workbench: [Target] = [
     .target(
+        name: "ReferencePlatform",
+        dependencies: [
+            "Metering", "Prepaid", "UplinkProtocol", .crypto, .grdb, .httpTypes, .hummingbird, .hummingbirdTLS,
+            .logging, .nioCore,
+            .nioSSL, .swiftASN1, .x509,
+        ], swiftSettings: strict),
+    .target(
         name: "MeterSimulation", dependencies: ["CLinux", "ConfigurationReader", "MeterProfiles", "Metering"],
-        swiftSettings: strict)
+        swiftSettings: strict),
 ]
 
 let programs: [Target] = [
     .executableTarget(
+        name: "meterkeep-platform",
+        dependencies: [
+            "ReferencePlatform", .argumentParser, .asyncHTTPClient, .hummingbird, .nioCore, .nioHTTP1, .logging,
+            .serviceLifecycle,
+            .unixSignals,
+        ], swiftSettings: strict),
+    .executableTarget(
         name: "metersim",
         dependencies: ["ConfigurationReader", "MeterProfiles", "MeterSimulation", .argumentParser],
-        swiftSettings: strict)
+        swiftSettings: strict),
 ]
 
 let tests: [Target] = [
@@ -81,13 +111,23 @@ let tests: [Target] = [
 let package = Package(
     name: "meterkeep",
     products: [
-        .executable(name: "metersim", targets: ["metersim"])
+        .executable(name: "meterkeep-platform", targets: ["meterkeep-platform"]),
+        .executable(name: "metersim", targets: ["metersim"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.0"),
+        .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.0"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
         .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0", traits: []),
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     ],
     targets: core + edge + workbench + programs + tests,
     swiftLanguageModes: [.v6]

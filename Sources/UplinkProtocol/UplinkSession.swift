@@ -32,7 +32,7 @@ public enum UplinkCondition: String, Hashable, Sendable, CaseIterable {
 /// | --- | --- |
 /// | acknowledgement | the cursor moves |
 /// | 413 | the batch is split |
-/// | 401, 403 | all is kept, tried slowly |
+/// | 401, 403, 409 | all is kept, tried slowly |
 /// | 429, 503 | Retry-After is honoured |
 /// | other 4xx | the batch is halved until one record is left, and that one is quarantined |
 /// | 5xx, no answer, a 2xx that acknowledges nothing | exponential back-off with full jitter |
@@ -71,7 +71,7 @@ public struct UplinkSession: Hashable, Sendable {
         failures += 1
         switch outcome {
         case .status(413, _) where batch.records.count > 1: return halve(batch)
-        case .status(401, _), .status(403, _):
+        case .status(401, _), .status(403, _), .status(409, _):
             condition = .refused
             return .retry(after: Self.refusedPause)
         case .status(429, let pause), .status(503, let pause):

@@ -36,6 +36,9 @@ struct UplinkSessionTests {
             action: .advance(through: 1, refused: [Refusal(sequence: 1, reason: "refused by the platform")]),
             condition: .answersWrongly),
         Row(
+            outcome: .status(409, retryAfter: nil), records: 4, action: .retry(after: .seconds(60)),
+            condition: .refused),
+        Row(
             outcome: .status(401, retryAfter: nil), records: 4, action: .retry(after: .seconds(60)), condition: .refused
         ),
         Row(

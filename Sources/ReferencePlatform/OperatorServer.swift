@@ -1,0 +1,93 @@
+internal import Foundation
+public import Hummingbird
+public import Logging
+internal import Metering
+internal import Prepaid
+internal import UplinkProtocol
+
+/// The operator's side of the platform: JSON over a unix-domain socket that only its owner can open.
+public struct OperatorServer: Sendable {
+    private let store: PlatformStore
+    private let bell: CommandBell
+
+    public init(beside server: PlatformServer) {
+        store = server.store
+        bell = server.bell
+    }
+
+    public func application(socketPath: String, logger: Logger) -> some ApplicationProtocol {
+        let router = Router()
+        router.get("/gateways") { _, _ in
+            let gateways = try store.gateways().map { gateway in
+                JSONValue.object([
+                    "gateway": .string(gateway.gateway), "epoch": .string(gateway.epoch),
+                    "ledger_through": .integer(gateway.ledgerThrough),
+                    "telemetry_through": .integer(gateway.telemetryThrough), "heard_at_ms": .integer(gateway.heardAt),
+                ])
+            }
+            return PlatformServer.answer(.ok, .array(gateways))
+        }
+        router.get("/meters") { _, _ in
+            let meters = try store.meters().map { meter in
+                JSONValue.object([
+                    "gateway": .string(meter.gateway), "meter": .string(meter.meter),
+                    "heard_at_ms": .integer(meter.heardAt),
+                    "values": .object(meter.values.mapValues(JSONValue.integer)),
+                ])
+            }
+            return PlatformServer.answer(.ok, .array(meters))
+        }
+        router.get("/balances") { _, _ in
+            let accounts = try store.accounts().map { account in
+                JSONValue.object([
+                    "gateway": .string(account.gateway), "account": .string(account.account),
+                    "balance_microunits": .integer(account.balance.microunits),
+                    "last_recharge": .integer(account.lastRechargeNumber), "alarm": .string(account.alarm),
+                ])
+            }
+            return PlatformServer.answer(.ok, .array(accounts))
+        }
+        router.get("/commands") { _, _ in
+            let commands = try store.commands().map { command in
+                JSONValue.object([
+                    "gateway": .string(command.gateway), "id": .string(command.id),
+                    "position": .integer(command.position), "kind": .string(command.kind),
+                    "state": .string(command.state), "outcome": .string(command.outcome),
+                ])
+            }
+            return PlatformServer.answer(.ok, .array(commands))
+        }
+        router.get("/ledger/:gateway/:account") { _, context in
+            let records = try store.ledger(
+                gateway: context.parameters.get("gateway") ?? "", account: context.parameters.get("account") ?? "")
+            return PlatformServer.answer(.ok, .array(records))
+        }
+        router.post("/recharges") { request, _ in try await issue(request) }
+        return Application(
+            router: router, configuration: .init(address: .unixDomainSocket(path: socketPath)), logger: logger)
+    }
+
+    private func issue(_ request: Request) async throws -> Response {
+        let bytes = Array(try await request.body.collect(upTo: 64 * 1024).readableBytesView)
+        do {
+            var reader = try ObjectReader(try StrictJSON.parse(bytes), name: "recharge")
+            let gateway = try reader.identifier("gateway", Gateway.self)
+            let account = try reader.identifier("account", CustomerAccount.self)
+            let customer = try reader.text("customer_number")
+            let issuer = try reader.text("issuer")
+            let number = try reader.optionalInteger("number")
+            let id = try reader.optionalText("id") ?? "r-\(UUID().uuidString.lowercased())"
+            guard let amount = Money(decimal: try reader.text("amount")) else {
+                throw FieldProblem(field: "recharge.amount", reason: "is not decimal text like 12.50")
+            }
+            try reader.finish()
+            _ = try store.issue((account, customer, issuer, amount), number: number, gateway: gateway, id: id)
+            bell.ring(gateway)
+            return PlatformServer.answer(.accepted, .object(["id": .string(id)]))
+        } catch let problem as FieldProblem {
+            return PlatformServer.answer(.badRequest, .object(["error": .string(problem.description)]))
+        } catch let problem as JSONProblem {
+            return PlatformServer.answer(.badRequest, .object(["error": .string(problem.description)]))
+        }
+    }
+}

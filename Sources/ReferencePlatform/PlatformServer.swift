@@ -1,0 +1,135 @@
+internal import Foundation
+internal import HTTPTypes
+public import Hummingbird
+internal import HummingbirdTLS
+public import Logging
+internal import Metering
+internal import NIOCore
+public import NIOSSL
+internal import SwiftASN1
+internal import UplinkProtocol
+internal import X509
+
+/// A request with the name in the client certificate of its connection.
+struct PlatformContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    let channel: any NIOCore.Channel
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = .init(source: source)
+        channel = source.channel
+    }
+
+    /// The common name of the verified client certificate.
+    func clientName() async throws -> String {
+        guard let certificate = try await channel.nioSSL_peerCertificate().get() else {
+            throw HTTPError(.forbidden, message: "no client certificate")
+        }
+        let parsed = try Certificate(derEncoded: try certificate.toDERBytes())
+        for part in parsed.subject {
+            for attribute in part where attribute.type == .RDNAttributeType.commonName {
+                return String(describing: attribute.value)
+            }
+        }
+        throw HTTPError(.forbidden, message: "the client certificate has no common name")
+    }
+}
+
+/// The gateways' side of the platform: the protocol of `docs/uplink.md` over mutual TLS.
+public struct PlatformServer: Sendable {
+    let store: PlatformStore
+    let bell: CommandBell
+
+    /// Batches above this are answered with 413.
+    static let largestBatch = 4 * 1024 * 1024
+    /// How long a command request is held at most.
+    static let longestWaitSeconds: Int64 = 60
+
+    public init(store: PlatformStore) {
+        self.store = store
+        bell = CommandBell()
+    }
+
+    /// - Parameter onReady: called with the port when the server listens.
+    public func application(
+        tls: TLSConfiguration, host: String, port: Int, logger: Logger, onReady: @escaping @Sendable (Int) -> Void
+    ) throws -> some ApplicationProtocol {
+        let router = Router(context: PlatformContext.self)
+        router.post("/v1/gateways/:gateway/batches") { request, context in
+            try await takeBatch(request, context)
+        }
+        router.get("/v1/gateways/:gateway/commands") { request, context in
+            try await giveCommands(request, context)
+        }
+        return Application(
+            router: router, server: try .tls(.http1(), tlsConfiguration: tls),
+            configuration: .init(address: .hostname(host, port: port)),
+            onServerRunning: { channel in onReady(channel.localAddress?.port ?? 0) }, logger: logger)
+    }
+
+    /// The server's TLS: 1.2 and later, a client certificate from our authority or no connection.
+    public static func tls(authorityPath: String, certificatePath: String, keyPath: String) throws -> TLSConfiguration {
+        var tls = TLSConfiguration.makeServerConfiguration(
+            certificateChain: try NIOSSLCertificate.fromPEMFile(certificatePath).map { .certificate($0) },
+            privateKey: .privateKey(try NIOSSLPrivateKey(file: keyPath, format: .pem)))
+        tls.minimumTLSVersion = .tlsv12
+        tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(authorityPath))
+        tls.certificateVerification = .noHostnameVerification
+        return tls
+    }
+
+    /// A gateway may speak for itself only.
+    private func gateway(_ context: PlatformContext) async throws -> GatewayID {
+        let name = context.parameters.get("gateway") ?? ""
+        guard let gateway = GatewayID(rawValue: name) else {
+            throw HTTPError(.badRequest, message: "'\(name)' is no gateway's name")
+        }
+        guard try await context.clientName() == name else {
+            throw HTTPError(.forbidden, message: "the client certificate is not that of gateway '\(name)'")
+        }
+        return gateway
+    }
+
+    private func takeBatch(_ request: Request, _ context: PlatformContext) async throws -> Response {
+        let gateway = try await gateway(context)
+        let bytes = Array(try await request.body.collect(upTo: Self.largestBatch).readableBytesView)
+        if let name = HTTPField.Name("Content-Digest"), let digest = request.headers[name] {
+            let expected = "sha-256=:\(Data(ChainHash.of(bytes).bytes).base64EncodedString()):"
+            guard digest == expected else {
+                throw HTTPError(.badRequest, message: "the body does not match its Content-Digest")
+            }
+        }
+        do {
+            let batch = try Batch(bytes: bytes)
+            guard batch.gateway == gateway else { throw BatchProblem.malformed("the batch is of another gateway") }
+            let now = WallTime(millisecondsSince1970: Int64(Date().timeIntervalSince1970 * 1000))
+            return Self.answer(.ok, try store.take(batch, now: now).json)
+        } catch let problem as FieldProblem {
+            return Self.answer(.badRequest, .object(["error": .string(problem.description)]))
+        } catch BatchProblem.malformed(let what) {
+            return Self.answer(.badRequest, .object(["error": .string(what)]))
+        } catch BatchProblem.doesNotFollow(let what) {
+            context.logger.error("a batch does not follow", metadata: ["gateway": "\(gateway)", "what": "\(what)"])
+            return Self.answer(.conflict, .object(["error": .string(what)]))
+        }
+    }
+
+    private func giveCommands(_ request: Request, _ context: PlatformContext) async throws -> Response {
+        let gateway = try await gateway(context)
+        let after = request.uri.queryParameters.get("after", as: Int64.self) ?? 0
+        let asked = request.uri.queryParameters.get("wait", as: Int64.self) ?? 0
+        let wait = min(max(asked, 0), Self.longestWaitSeconds)
+        var commands = try store.commands(for: gateway, after: after)
+        if commands.isEmpty, wait > 0 {
+            await bell.wait(for: gateway, seconds: wait)
+            commands = try store.commands(for: gateway, after: after)
+        }
+        return Self.answer(.ok, .object(["commands": .array(commands)]))
+    }
+
+    static func answer(_ status: HTTPResponse.Status, _ json: JSONValue) -> Response {
+        Response(
+            status: status, headers: [.contentType: "application/json"],
+            body: .init(byteBuffer: ByteBuffer(bytes: json.canonicalBytes())))
+    }
+}

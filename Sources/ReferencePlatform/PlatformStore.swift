@@ -1,0 +1,216 @@
+internal import Foundation
+internal import GRDB
+public import Metering
+public import Prepaid
+public import UplinkProtocol
+
+/// Why a batch is not taken. The gateway keeps it.
+public enum BatchProblem: Error, Hashable, Sendable {
+    /// The batch itself is wrong: 400.
+    case malformed(String)
+    /// It does not follow what is kept: records are missing before it, or the chain is broken: 409.
+    case doesNotFollow(String)
+}
+
+/// What the platform knows of a gateway.
+public struct GatewaySummary: Hashable, Sendable {
+    public let gateway: String
+    public let epoch: String
+    public let ledgerThrough: Int64
+    public let telemetryThrough: Int64
+    /// Milliseconds since 1970, by the platform's clock.
+    public let heardAt: Int64
+    public let faults: Int64
+}
+
+/// The latest of one meter.
+public struct MeterSummary: Hashable, Sendable {
+    public let gateway: String
+    public let meter: String
+    public let heardAt: Int64
+    public let values: [String: Int64]
+}
+
+/// The latest of one account, as its postings say.
+public struct AccountSummary: Hashable, Sendable {
+    public let gateway: String
+    public let account: String
+    public let balance: Money
+    public let lastRechargeNumber: Int64
+    /// The last alarm or breaker event.
+    public let alarm: String
+}
+
+/// A command with what the gateway said of it.
+public struct CommandSummary: Hashable, Sendable {
+    public let gateway: String
+    public let id: String
+    public let position: Int64
+    public let kind: String
+    /// `queued` until the gateway has answered.
+    public let state: String
+    public let outcome: String
+}
+
+/// What the platform keeps, in one SQLite file. Records are kept byte for byte, once each.
+public final class PlatformStore: Sendable {
+    private let queue: DatabaseQueue
+
+    private static let layout = """
+        CREATE TABLE IF NOT EXISTS gateway (
+            name TEXT PRIMARY KEY, epoch TEXT NOT NULL, heard_at INTEGER NOT NULL, faults INTEGER NOT NULL DEFAULT 0
+        ) STRICT;
+        -- How far each log of each epoch was taken, and the hash of the ledger's last record.
+        CREATE TABLE IF NOT EXISTS progress (
+            gateway TEXT NOT NULL, epoch TEXT NOT NULL, log TEXT NOT NULL, through INTEGER NOT NULL,
+            hash TEXT, PRIMARY KEY (gateway, epoch, log)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS record (
+            gateway TEXT NOT NULL, epoch TEXT NOT NULL, log TEXT NOT NULL, sequence INTEGER NOT NULL,
+            bytes TEXT NOT NULL, PRIMARY KEY (gateway, epoch, log, sequence)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS account (
+            gateway TEXT NOT NULL, name TEXT NOT NULL, balance INTEGER NOT NULL, last_recharge INTEGER NOT NULL,
+            alarm TEXT NOT NULL DEFAULT 'none', PRIMARY KEY (gateway, name)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS meter (
+            gateway TEXT NOT NULL, name TEXT NOT NULL, heard_at INTEGER NOT NULL, reading TEXT NOT NULL,
+            PRIMARY KEY (gateway, name)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS command (
+            gateway TEXT NOT NULL, position INTEGER NOT NULL, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
+            bytes TEXT NOT NULL, state TEXT NOT NULL, outcome TEXT NOT NULL, PRIMARY KEY (gateway, position)
+        ) STRICT, WITHOUT ROWID;
+        """
+
+    public init(path: String) throws {
+        var configuration = Configuration()
+        configuration.journalMode = .wal
+        queue = try DatabaseQueue(path: path, configuration: configuration)
+        try queue.writeWithoutTransaction { database in
+            // An acknowledged record may not be lost: the gateway deletes it.
+            try database.execute(sql: "PRAGMA synchronous = FULL")
+            try database.execute(sql: Self.layout)
+        }
+    }
+
+    /// Takes a batch in one transaction: all of it is kept when this returns.
+    public func take(_ batch: Batch, now: WallTime) throws -> Acknowledgement {
+        try queue.write { database in
+            let gateway = batch.gateway.rawValue
+            try database.execute(
+                sql: """
+                    INSERT INTO gateway (name, epoch, heard_at) VALUES (?, ?, ?)
+                    ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, heard_at = excluded.heard_at
+                    """, arguments: [gateway, batch.epoch, now.millisecondsSince1970])
+            var intake = try RecordIntake(database: database, batch: batch, now: now)
+            for record in batch.records { try intake.take(record) }
+            try intake.finish()
+            return Acknowledgement(gateway: batch.gateway, epoch: batch.epoch, log: batch.log, through: batch.last)
+        }
+    }
+
+    /// Queues a recharge.
+    /// - Parameter number: the recharge number, or nil for the one after the last known.
+    /// - Returns: the command's id.
+    public func issue(
+        _ recharge: (AccountID, customerNumber: String, issuer: String, amount: Money), number: Int64?,
+        gateway: GatewayID, id: String
+    ) throws -> String {
+        try queue.write { database in
+            let (account, customerNumber, issuer, amount) = recharge
+            let last = try Int64.fetchOne(
+                database, sql: "SELECT last_recharge FROM account WHERE gateway = ? AND name = ?",
+                arguments: [gateway.rawValue, account.rawValue])
+            let position =
+                (try Int64.fetchOne(
+                    database, sql: "SELECT max(position) FROM command WHERE gateway = ?",
+                    arguments: [gateway.rawValue]) ?? 0) + 1
+            let json = Command.rechargeJSON(
+                id: id, position: position,
+                recharge: Recharge(
+                    account: account, customerNumber: customerNumber, issuer: issuer,
+                    number: number ?? (last ?? 0) + 1, amount: amount))
+            try database.execute(
+                sql: "INSERT INTO command VALUES (?, ?, ?, 'recharge', ?, 'queued', '')",
+                arguments: [gateway.rawValue, position, id, json.canonicalText])
+            return id
+        }
+    }
+
+    /// The commands after a position that the gateway has not answered, as they go down.
+    public func commands(for gateway: GatewayID, after position: Int64) throws -> [JSONValue] {
+        try queue.read { database in
+            try String.fetchAll(
+                database,
+                sql: """
+                    SELECT bytes FROM command WHERE gateway = ? AND position > ? ORDER BY position LIMIT 100
+                    """, arguments: [gateway.rawValue, position]
+            ).map { try StrictJSON.parse($0) }
+        }
+    }
+
+    public func gateways() throws -> [GatewaySummary] {
+        try queue.read { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT gateway.*,
+                        coalesce((SELECT through FROM progress WHERE gateway = name AND progress.epoch = gateway.epoch
+                            AND log = 'ledger'), 0) AS ledger,
+                        coalesce((SELECT max(through) FROM progress WHERE gateway = name AND log = 'telemetry'), 0)
+                            AS telemetry
+                    FROM gateway ORDER BY name
+                    """
+            ).map {
+                GatewaySummary(
+                    gateway: $0["name"], epoch: $0["epoch"], ledgerThrough: $0["ledger"],
+                    telemetryThrough: $0["telemetry"], heardAt: $0["heard_at"], faults: $0["faults"])
+            }
+        }
+    }
+
+    public func meters() throws -> [MeterSummary] {
+        try queue.read { database in
+            try Row.fetchAll(database, sql: "SELECT * FROM meter ORDER BY gateway, name").map { row in
+                let values = try StrictJSON.parse(row["reading"] as String).object?["values"]?.object ?? [:]
+                return MeterSummary(
+                    gateway: row["gateway"], meter: row["name"], heardAt: row["heard_at"],
+                    values: values.compactMapValues(\.integer))
+            }
+        }
+    }
+
+    public func accounts() throws -> [AccountSummary] {
+        try queue.read { database in
+            try Row.fetchAll(database, sql: "SELECT * FROM account ORDER BY gateway, name").map {
+                AccountSummary(
+                    gateway: $0["gateway"], account: $0["name"], balance: Money(microunits: $0["balance"]),
+                    lastRechargeNumber: $0["last_recharge"], alarm: $0["alarm"])
+            }
+        }
+    }
+
+    public func commands() throws -> [CommandSummary] {
+        try queue.read { database in
+            try Row.fetchAll(database, sql: "SELECT * FROM command ORDER BY gateway, position").map {
+                CommandSummary(
+                    gateway: $0["gateway"], id: $0["id"], position: $0["position"], kind: $0["kind"],
+                    state: $0["state"], outcome: $0["outcome"])
+            }
+        }
+    }
+
+    /// The ledger records of a gateway's account, as they came.
+    public func ledger(gateway: String, account: String) throws -> [JSONValue] {
+        try queue.read { database in
+            try String.fetchAll(
+                database, sql: "SELECT bytes FROM record WHERE gateway = ? AND log = 'ledger' ORDER BY epoch, sequence",
+                arguments: [gateway]
+            ).compactMap { text in
+                let json = try StrictJSON.parse(text)
+                return json.object?["posting"]?.object?["account"] == .string(account) ? json : nil
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+internal import GRDB
+internal import Metering
+internal import Prepaid
+internal import UplinkProtocol
+
+/// Takes the records of one batch within one transaction: keeps each once, holds the ledger's chain
+/// together, and follows accounts, meters and commands.
+struct RecordIntake {
+    private let database: Database
+    private let batch: Batch
+    private let now: WallTime
+    private var through: Int64
+    private var hash: ChainHash?
+
+    init(database: Database, batch: Batch, now: WallTime) throws {
+        self.database = database
+        self.batch = batch
+        self.now = now
+        let row = try Row.fetchOne(
+            database, sql: "SELECT through, hash FROM progress WHERE gateway = ? AND epoch = ? AND log = ?",
+            arguments: [batch.gateway.rawValue, batch.epoch, batch.log.rawValue])
+        through = row?["through"] ?? 0
+        if let row {
+            hash = (row["hash"] as String?).flatMap(ChainHash.init(hexadecimal:))
+        } else {
+            hash = ChainHash.genesis(gateway: batch.gateway.rawValue, epoch: batch.epoch)
+        }
+    }
+
+    mutating func take(_ json: JSONValue) throws {
+        guard let sequence = json.object?["seq"]?.integer else { throw BatchProblem.malformed("a record without seq") }
+        let bytes = json.canonicalText
+        if sequence <= through {
+            try compare(sequence, bytes)
+            return
+        }
+        switch batch.log {
+        case .ledger: try takeLedger(json)
+        case .telemetry: try takeTelemetry(json)
+        }
+        try database.execute(
+            sql: "INSERT INTO record VALUES (?, ?, ?, ?, ?)",
+            arguments: [batch.gateway.rawValue, batch.epoch, batch.log.rawValue, sequence, bytes])
+        through = sequence
+    }
+
+    func finish() throws {
+        try database.execute(
+            sql: """
+                INSERT INTO progress VALUES (?, ?, ?, ?, ?)
+                ON CONFLICT (gateway, epoch, log) DO UPDATE SET through = excluded.through, hash = excluded.hash
+                """,
+            arguments: [
+                batch.gateway.rawValue, batch.epoch, batch.log.rawValue, through,
+                batch.log == .ledger ? hash?.description : nil,
+            ])
+    }
+
+    /// A record that is known already must be the same, byte for byte.
+    private func compare(_ sequence: Int64, _ bytes: String) throws {
+        let known = try String.fetchOne(
+            database,
+            sql: "SELECT bytes FROM record WHERE gateway = ? AND epoch = ? AND log = ? AND sequence = ?",
+            arguments: [batch.gateway.rawValue, batch.epoch, batch.log.rawValue, sequence])
+        guard known == nil || known == bytes else {
+            throw BatchProblem.doesNotFollow(
+                "record \(sequence) of the \(batch.log.rawValue) log was another one before")
+        }
+    }
+
+    private mutating func takeLedger(_ json: JSONValue) throws {
+        let record: LedgerRecord
+        do { record = try LedgerRecord(json: json) } catch { throw BatchProblem.malformed("\(error)") }
+        guard record.sequence == through + 1 else {
+            throw BatchProblem.doesNotFollow("record \(record.sequence) came, \(through + 1) was expected")
+        }
+        guard record.previous == hash else {
+            throw BatchProblem.doesNotFollow("record \(record.sequence) does not continue the chain")
+        }
+        hash = record.hash
+        switch record.body {
+        case .posting(let posting):
+            try database.execute(
+                sql: """
+                    INSERT INTO account (gateway, name, balance, last_recharge) VALUES (?, ?, ?, ?)
+                    ON CONFLICT (gateway, name) DO UPDATE SET balance = excluded.balance,
+                        last_recharge = max(last_recharge, excluded.last_recharge)
+                    """,
+                arguments: [
+                    batch.gateway.rawValue, posting.account.rawValue, posting.balanceAfter.microunits,
+                    posting.rechargeNumber ?? 0,
+                ])
+        case .event(let event):
+            guard case .account(let account) = event.subject, let level = event.detail["level"] else { return }
+            try database.execute(
+                sql: "UPDATE account SET alarm = ? WHERE gateway = ? AND name = ?",
+                arguments: [level, batch.gateway.rawValue, account.rawValue])
+        case .command(let command):
+            try database.execute(
+                sql: "UPDATE command SET state = ?, outcome = ? WHERE gateway = ? AND id = ?",
+                arguments: [command.state.rawValue, command.outcome, batch.gateway.rawValue, command.id])
+        }
+    }
+
+    private func takeTelemetry(_ json: JSONValue) throws {
+        let record: TelemetryRecord
+        do { record = try TelemetryRecord(json: json) } catch { throw BatchProblem.malformed("\(error)") }
+        guard case .reading(let reading) = record.body else { return }
+        try database.execute(
+            sql: """
+                INSERT INTO meter VALUES (?, ?, ?, ?)
+                ON CONFLICT (gateway, name) DO UPDATE SET heard_at = excluded.heard_at, reading = excluded.reading
+                """,
+            arguments: [
+                batch.gateway.rawValue, reading.meter.rawValue, now.millisecondsSince1970, json.canonicalText,
+            ])
+    }
+}
