@@ -10,8 +10,11 @@ enum LedgerRow {
 
     /// The key of a name in one of the small name tables.
     static func key(of name: String, in table: SealedTable, _ database: Database) throws -> Int64 {
-        let (key, isNew) = try NameTable.key(of: name, in: table.rawValue, database)
-        if isNew { try RowSeal.seal(table, where: "id", is: key, in: database) }
+        let find = try database.cachedStatement(sql: "SELECT id FROM \(table.rawValue) WHERE name = ?")
+        if let key = try Int64.fetchOne(find, arguments: [name]) { return key }
+        try database.cachedStatement(sql: "INSERT INTO \(table.rawValue) (name) VALUES (?)").execute(arguments: [name])
+        let key = database.lastInsertedRowID
+        try RowSeal.seal(table, where: "id", is: key, in: database)
         return key
     }
 

@@ -38,7 +38,7 @@ struct LedgerVerifier {
         var fileFaults: [String] = []
         faults += try damage { fileFaults = try Self.fileFaults($0) }
         faults += fileFaults
-        for table in SealedTable.allCases { faults += try sealFaults(of: table) }
+        for table in SealedTable.ofLedger { faults += try sealFaults(of: table) }
         faults += try walkChain(&walk, to: head)
         for account in accounts { faults += walk.faults(of: account) }
         return LedgerVerification(
@@ -87,7 +87,7 @@ struct LedgerVerifier {
                 let rows = try Row.fetchCursor(
                     database,
                     sql: """
-                        SELECT * FROM \(table) WHERE ?1 IS NULL OR \(table.key) > ?1 ORDER BY \(table.key) LIMIT ?2
+                        SELECT * FROM \(table.rawValue) WHERE ?1 IS NULL OR \(table.key) > ?1 ORDER BY \(table.key) LIMIT ?2
                         """, arguments: [after, Self.portion])
                 while let row = try rows.next() {
                     last = row[table.key]

@@ -1,31 +1,39 @@
-/// Integers packed as zigzag varints: small values, of either sign, in few bytes.
-enum PackedValues {
-    static func pack(_ values: [Int64]) -> [UInt8] {
-        var bytes: [UInt8] = []
-        for value in values {
-            var rest = UInt64(bitPattern: value << 1 ^ value >> 63)
-            while rest >= 0x80 {
-                bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-                rest >>= 7
-            }
-            bytes.append(UInt8(rest))
+/// Integers as zigzag varints: small values, of either sign, in few bytes.
+struct PackedWriter {
+    private(set) var bytes: [UInt8] = []
+
+    mutating func append(_ value: Int64) {
+        var rest = UInt64(bitPattern: value << 1 ^ value >> 63)
+        while rest >= 0x80 {
+            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
         }
-        return bytes
+        bytes.append(UInt8(rest))
     }
 
-    /// Nil unless the bytes are exactly `count` values.
-    static func unpack(_ bytes: some Sequence<UInt8>, count: Int) -> [Int64]? {
-        var values: [Int64] = []
+    mutating func append(bytes more: [UInt8]) { bytes += more }
+}
+
+/// Reads what `PackedWriter` wrote.
+struct PackedReader {
+    private let bytes: [UInt8]
+    private var position = 0
+
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    var isAtEnd: Bool { position == bytes.count }
+
+    /// Nil where the bytes end within a value, or make none.
+    mutating func next() -> Int64? {
         var value: UInt64 = 0
         var shift: UInt64 = 0
-        for byte in bytes {
-            guard shift < 64 else { return nil }
+        while position < bytes.count, shift < 64 {
+            let byte = bytes[position]
+            position += 1
             value |= UInt64(byte & 0x7F) << shift
+            if byte & 0x80 == 0 { return Int64(bitPattern: value >> 1) ^ -Int64(value & 1) }
             shift += 7
-            guard byte & 0x80 == 0 else { continue }
-            values.append(Int64(bitPattern: value >> 1) ^ -Int64(value & 1))
-            (value, shift) = (0, 0)
         }
-        return shift == 0 && values.count == count ? values : nil
+        return nil
     }
 }

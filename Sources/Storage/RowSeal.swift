@@ -6,11 +6,18 @@ internal import UplinkProtocol
 /// flipped bit in a price or a limit is found as surely as one in a posting.
 enum SealedTable: String, CaseIterable {
     case boot, actor, book, meter, account, circuit, command, recharge, opening, cursor
+    case name
+    case telemetryHead = "telemetry_head"
+
+    static let ofLedger: [SealedTable] = [
+        .boot, .actor, .book, .meter, .account, .circuit, .command, .recharge, .opening, .cursor,
+    ]
 
     /// The primary key.
     var key: String {
         switch self {
-        case .boot, .actor, .book, .meter, .command: "id"
+        case .boot, .actor, .book, .meter, .command, .name: "id"
+        case .telemetryHead: "only_row"
         case .account, .circuit: "key"
         case .recharge, .opening: "sequence"
         case .cursor: "consumer"
@@ -23,11 +30,11 @@ enum RowSeal {
     static func seal(
         _ table: SealedTable, where column: String, is value: some DatabaseValueConvertible, in database: Database
     ) throws {
-        let select = try database.cachedStatement(sql: "SELECT * FROM \(table) WHERE \(column) = ?")
+        let select = try database.cachedStatement(sql: "SELECT * FROM \(table.rawValue) WHERE \(column) = ?")
         guard let row = try Row.fetchOne(select, arguments: [value]) else {
-            throw StorageError.refused("there is no \(table) '\(value)'")
+            throw StorageError.refused("there is no \(table.rawValue) '\(value)'")
         }
-        try database.cachedStatement(sql: "UPDATE \(table) SET seal = ? WHERE \(column) = ?")
+        try database.cachedStatement(sql: "UPDATE \(table.rawValue) SET seal = ? WHERE \(column) = ?")
             .execute(arguments: [digest(of: row, table: table), value])
     }
 
@@ -35,7 +42,7 @@ enum RowSeal {
     static func check(_ row: Row, of table: SealedTable) throws {
         guard row.read("seal", as: Int64.self) == digest(of: row, table: table) else {
             let key: DatabaseValue = row[table.key] ?? .null
-            throw DamagedContent("the \(table) \(key) was changed by something other than this program")
+            throw DamagedContent("the \(table.rawValue) \(key) was changed by something other than this program")
         }
     }
 

@@ -1,6 +1,7 @@
 internal import Foundation
 internal import GRDB
 public import Metering
+private import Synchronization
 public import UplinkProtocol
 
 /// `telemetry.db`: readings on their way upstream, bounded and evictable, and the last accepted counters.
@@ -10,6 +11,7 @@ public final class TelemetryStore: Sendable {
     public let epoch: String
     private let handle: DatabaseHandle
     private let retention: TelemetryRetention
+    private let writer: Mutex<TelemetryWriter>
 
     public var path: String { handle.path }
 
@@ -24,15 +26,19 @@ public final class TelemetryStore: Sendable {
         let opened = try DatabaseFile.open(
             path: path, durability: .normal, largestBytes: largestBytes, layout: TelemetryLayout.layout)
         handle = DatabaseHandle(path: path, opened: opened)
-        epoch = try handle.write { database in
+        let largestSegment = retention.largestSegment
+        let (epoch, writer) = try handle.write { database in
             if try Int.fetchOne(database, sql: "SELECT count(*) FROM telemetry_head") == 0 {
-                try database.execute(sql: "INSERT INTO telemetry_head VALUES (1, ?, 0)", arguments: [newEpoch])
+                try database.execute(
+                    sql: "INSERT INTO telemetry_head (only_row, epoch, last_sequence, accepted) VALUES (1, ?, 0, x'')",
+                    arguments: [newEpoch])
+                try RowSeal.seal(.telemetryHead, where: "only_row", is: 1, in: database)
             }
-            guard let epoch = try String.fetchOne(database, sql: "SELECT epoch FROM telemetry_head") else {
-                throw DamagedContent("it has no head")
-            }
-            return epoch
+            let epoch: String = try Self.head(database).need("epoch")
+            return (epoch, try TelemetryWriter(database, head: try Self.head(database), largestSegment: largestSegment))
         }
+        self.epoch = epoch
+        self.writer = Mutex(writer)
     }
 
     /// Opens the file, or moves one that cannot be used aside under a new name and starts a new one:
@@ -59,73 +65,58 @@ public final class TelemetryStore: Sendable {
         }
     }
 
-    /// Commits a group of readings and the last accepted counters, and evicts what is over the bound.
+    /// Commits a group of readings and the last accepted counters of some circuits, which replace what was
+    /// kept of these, and evicts what is over the bound.
     /// - Returns: how many unacknowledged readings were evicted.
     @discardableResult
     public func commit(
         readings: [Reading], lastAccepted: [CircuitID: CounterMark]
     ) throws(StorageError) -> Int64 {
-        var evicted: Int64 = 0
-        while true {
-            do { return evicted + (try append(readings, lastAccepted)) } catch .full {
-                // Room is made first, then once more, as long as there is anything to evict.
-                let made = try handle.write { try retention.evictOldest($0) }
-                guard made.any else { throw .full(path) }
-                evicted += made.lost
+        guard !readings.isEmpty || !lastAccepted.isEmpty else { return 0 }
+        return try writer.withLock { writer throws(StorageError) in
+            var evicted: Int64 = 0
+            while true {
+                do throws(StorageError) {
+                    return evicted + (try append(readings, lastAccepted, with: &writer))
+                } catch {
+                    guard case .full = error else { throw error }
+                    // Room is made first, then once more, as long as there is anything to evict.
+                    let oldest = try handle.write { try retention.evictOldest($0) }
+                    guard oldest.segment != nil else { throw error }
+                    writer.startSegment()
+                    evicted += oldest.lost
+                }
             }
         }
     }
 
     private func append(
-        _ readings: [Reading], _ lastAccepted: [CircuitID: CounterMark]
+        _ readings: [Reading], _ lastAccepted: [CircuitID: CounterMark], with writer: inout TelemetryWriter
     ) throws(StorageError) -> Int64 {
-        try handle.write { database in
-            var sequence = try Self.lastSequence(database)
-            for reading in readings {
-                sequence += 1
-                try Self.insert(reading, sequence: sequence, into: database)
-            }
-            for (circuit, mark) in lastAccepted { try Self.insert(mark, of: circuit, into: database) }
-            try database.execute(sql: "UPDATE telemetry_head SET last_sequence = ?", arguments: [sequence])
+        var next = writer
+        let evicted = try handle.write { database in
+            try next.append(readings, into: database)
+            try next.writeHead(lastAccepted, into: database)
             return try retention.evictOverBound(database)
         }
+        if let segment = evicted.segment, segment == next.segment { next.startSegment() }
+        writer = next
+        return evicted.lost
     }
 
     /// Ends the use of the file; every later call fails.
     public func close() throws(StorageError) { try handle.close() }
 
     /// The last counter value of each circuit that may be billed.
-    public func lastAccepted() throws(StorageError) -> [CircuitID: CounterMark] {
-        try handle.read { database in
-            var marks: [CircuitID: CounterMark] = [:]
-            let rows = try Row.fetchAll(
-                database,
-                sql: """
-                    SELECT last_accepted.*, boot.name AS boot_name FROM last_accepted
-                    JOIN boot ON boot.id = last_accepted.boot
-                    """)
-            for row in rows {
-                guard let circuit = CircuitID(rawValue: try row.need("circuit")) else { continue }
-                marks[circuit] = CounterMark(value: try row.need("value"), at: try Self.timestamp(row))
-            }
-            return marks
-        }
-    }
+    public var lastAccepted: [CircuitID: CounterMark] { writer.withLock { $0.accepted } }
 
     /// The records after a sequence number, in order: readings, and gaps where some were lost.
     public func records(
         after sequence: Int64, limit: Int, byteLimit: Int = .max
     ) throws(StorageError) -> [TelemetryRecord] {
+        let names = writer.withLock { $0.names }
         let records = try handle.read { database in
-            let readings = try Row.fetchAll(
-                database,
-                sql: """
-                    SELECT reading.*, meter.name AS meter_name, channels.name AS channel_names, boot.name AS boot_name
-                    FROM reading LEFT JOIN meter ON meter.id = reading.meter
-                    LEFT JOIN channels ON channels.id = reading.channels LEFT JOIN boot ON boot.id = reading.boot
-                    WHERE sequence > ? ORDER BY sequence LIMIT ?
-                    """, arguments: [sequence, limit]
-            ).map(Self.record)
+            let readings = try TelemetryBlock.records(after: sequence, limit: limit, names: names, in: database)
             let gaps = try Row.fetchAll(
                 database, sql: "SELECT * FROM gap WHERE sequence > ? ORDER BY sequence LIMIT ?",
                 arguments: [sequence, limit]
@@ -140,7 +131,7 @@ public final class TelemetryStore: Sendable {
     }
 
     /// The sequence number of the newest record.
-    public func lastSequence() throws(StorageError) -> Int64 { try handle.read { try Self.lastSequence($0) } }
+    public var lastSequence: Int64 { writer.withLock { $0.lastSequence } }
 
     /// How far a consumer has acknowledged the telemetry log; 0 before the first.
     public func cursor(of consumer: String) throws(StorageError) -> Int64 {
@@ -151,61 +142,16 @@ public final class TelemetryStore: Sendable {
     /// Readings that every consumer has are kept until they are over the bound: they cost nothing then.
     public func advanceCursor(of consumer: String, through sequence: Int64) throws(StorageError) {
         try handle.write { database in
-            let last = try Self.lastSequence(database)
+            let last: Int64 = try Self.head(database).need("last_sequence")
             try Cursors.advance(consumer, through: sequence, last: last, in: database)
         }
     }
 
-    private static func lastSequence(_ database: Database) throws -> Int64 {
-        try Int64.fetchOne(database, sql: "SELECT last_sequence FROM telemetry_head") ?? 0
-    }
-
-    private static func insert(_ reading: Reading, sequence: Int64, into database: Database) throws {
-        let channels = reading.values.keys.sorted()
-        let names = channels.map(\.name).joined(separator: ",")
-        try database.cachedStatement(sql: "INSERT INTO reading VALUES (?, ?, ?, ?, ?, ?, ?, ?)").execute(arguments: [
-            sequence, try NameTable.key(of: reading.meter.rawValue, in: "meter", database).key,
-            try NameTable.key(of: names, in: "channels", database).key,
-            try NameTable.key(of: reading.at.boot.rawValue, in: "boot", database).key,
-            reading.at.monotonic.nanoseconds / 1_000_000, reading.at.wall.millisecondsSince1970,
-            reading.at.trust.code, Data(PackedValues.pack(channels.compactMap { reading.values[$0] })),
-        ])
-    }
-
-    private static func insert(_ mark: CounterMark, of circuit: CircuitID, into database: Database) throws {
-        try database.cachedStatement(
-            sql: """
-                INSERT INTO last_accepted VALUES (?, ?, ?, ?, ?, ?)
-                ON CONFLICT (circuit) DO UPDATE SET value = excluded.value, boot = excluded.boot,
-                    monotonic = excluded.monotonic, wall = excluded.wall, trust = excluded.trust
-                """
-        ).execute(arguments: [
-            circuit.rawValue, mark.value, try NameTable.key(of: mark.at.boot.rawValue, in: "boot", database).key,
-            mark.at.monotonic.nanoseconds / 1_000_000, mark.at.wall.millisecondsSince1970, mark.at.trust.code,
-        ])
-    }
-
-    /// A row that cannot be read is one reading lost, not the log: a gap stands in its place.
-    private static func record(_ row: Row) throws -> TelemetryRecord {
-        let sequence: Int64 = try row.need("sequence")
-        let channels = (row.read("channel_names", as: String.self) ?? "").split(separator: ",")
-            .compactMap { Channel(name: String($0)) }
-        guard let meter = row.read("meter_name", as: String.self).flatMap(MeterID.init),
-            let packed: Data = row.read("packed"), let at = try? timestamp(row),
-            let values = PackedValues.unpack(packed, count: channels.count)
-        else { return TelemetryRecord(sequence: sequence, body: .gap(count: 1, reason: "unreadable")) }
-        let reading = Reading(meter: meter, at: at, values: Dictionary(zip(channels, values)) { first, _ in first })
-        return TelemetryRecord(sequence: sequence, body: .reading(reading))
-    }
-
-    private static func timestamp(_ row: Row) throws -> Timestamp {
-        let milliseconds: Int64 = try row.need("monotonic")
-        let (nanoseconds, overflow) = milliseconds.multipliedReportingOverflow(by: 1_000_000)
-        guard !overflow, let trust = ClockTrust(code: try row.need("trust")) else {
-            throw DamagedContent("a time cannot be read")
+    private static func head(_ database: Database) throws -> Row {
+        guard let row = try Row.fetchOne(database, sql: "SELECT * FROM telemetry_head") else {
+            throw DamagedContent("it has no head")
         }
-        return Timestamp(
-            boot: BootID(rawValue: try row.need("boot_name")), monotonic: MonotonicTime(nanoseconds: nanoseconds),
-            wall: WallTime(millisecondsSince1970: try row.need("wall")), trust: trust)
+        try RowSeal.check(row, of: .telemetryHead)
+        return row
     }
 }

@@ -25,6 +25,19 @@ struct TelemetryStoreTests {
             ])
     }
 
+    /// Values that do not pack.
+    private func noisy(_ second: Int64) throws -> Reading {
+        var generator = SplitMix(state: UInt64(second))
+        return Reading(
+            meter: try #require(MeterID(rawValue: "M-\(second % 3)")), at: moment(second),
+            values: [
+                Channel(.energyImport): .random(in: .min ... .max, using: &generator),
+                Channel(.activePower): .random(in: .min ... .max, using: &generator),
+                Channel(.voltage): .random(in: .min ... .max, using: &generator),
+                Channel(.current): .random(in: .min ... .max, using: &generator),
+            ])
+    }
+
     @Test("readings come back as they were, with the numbers going on after a restart")
     func roundTrip() throws {
         do {
@@ -40,22 +53,65 @@ struct TelemetryStoreTests {
         for record in records { #expect(try TelemetryRecord(json: record.json) == record) }
     }
 
-    @Test("the last accepted counter is overwritten in place")
+    @Test("the last accepted counters are overwritten in place, each for itself, and outlive a restart")
     func lastAccepted() throws {
-        let circuit = try #require(CircuitID(rawValue: "M-1"))
-        let store = try store()
-        for value in [5, 6, 7] as [Int64] {
-            try store.commit(readings: [], lastAccepted: [circuit: CounterMark(value: value, at: moment(value))])
+        let one = try #require(CircuitID(rawValue: "M-1"))
+        let other = try #require(CircuitID(rawValue: "M-2"))
+        func mark(_ value: Int64) -> CounterMark { CounterMark(value: value, at: moment(value, trust: .holdover)) }
+        do {
+            let store = try store()
+            try store.commit(readings: [], lastAccepted: [other: mark(4)])
+            for value in [5, 6, 7] as [Int64] { try store.commit(readings: [], lastAccepted: [one: mark(value)]) }
         }
-        #expect(try store.lastAccepted() == [circuit: CounterMark(value: 7, at: moment(7))])
+        #expect(try store().lastAccepted == [one: mark(7), other: mark(4)])
+    }
+
+    @Test("what a failed commit would have written is packed anew by the next one")
+    func failedCommit() throws {
+        let store = try store()
+        try store.commit(readings: [try reading(1)], lastAccepted: [:])
+        let raw = try DatabaseQueue(path: directory.path + "/telemetry.db")
+        try raw.write {
+            try $0.execute(
+                sql: "CREATE TRIGGER no BEFORE INSERT ON block BEGIN SELECT RAISE(ABORT, 'no'); END")
+        }
+        #expect(throws: StorageError.self) {
+            try store.commit(readings: [try reading(2), try reading(4)], lastAccepted: [:])
+        }
+        try raw.write { try $0.execute(sql: "DROP TRIGGER no") }
+        try store.commit(readings: [try reading(4)], lastAccepted: [:])
+        let records = try store.records(after: 0, limit: 10)
+        #expect(records.map(\.sequence) == [1, 2])
+        #expect(records.map(\.body) == [.reading(try reading(1)), .reading(try reading(4))])
+    }
+
+    @Test("from any number on, in portions of any size, the log is the same")
+    func portions() throws {
+        var expected: [Reading] = []
+        for _ in 0..<3 {
+            let store = try store()
+            for group in 1...7 {
+                let readings = try (0..<(group * 3)).map { try reading(Int64(expected.count + $0)) }
+                try store.commit(readings: readings, lastAccepted: [:])
+                expected += readings
+            }
+        }
+        let store = try store()
+        for after in stride(from: 0, through: expected.count, by: 5) {
+            for limit in [1, 7, 1000] {
+                let records = try store.records(after: Int64(after), limit: limit)
+                #expect(records.map(\.body) == expected.dropFirst(after).prefix(limit).map { .reading($0) })
+                #expect(records.map(\.sequence) == records.indices.map { Int64(after + $0 + 1) })
+            }
+        }
     }
 
     @Test("over the bound the oldest go, what nobody had leaves a gap record, and the file stays within its bound")
     func eviction() throws {
         let store = try store(largestBytes: 128 * 1024)
         var evicted: Int64 = 0
-        for group in 0..<100 {
-            let readings = try (1...20).map { try reading(Int64(group * 20 + $0)) }
+        for group in 0..<200 {
+            let readings = try (1...20).map { try noisy(Int64(group * 20 + $0)) }
             evicted += try store.commit(readings: readings, lastAccepted: [:])
             if group == 0 { try store.advanceCursor(of: "push", through: 20) }
         }
@@ -65,9 +121,9 @@ struct TelemetryStoreTests {
             return
         }
         let readings = records.dropFirst()
-        #expect(readings.last?.sequence == 2000)
+        #expect(readings.last?.sequence == 4000)
         // Every number is accounted for: acknowledged, in the gap, or still there.
-        #expect(20 + count + Int64(readings.count) == 2000)
+        #expect(20 + count + Int64(readings.count) == 4000)
         #expect(evicted == count)
         #expect(records.first?.sequence == readings.first.map { $0.sequence - 1 })
         try store.close()
@@ -79,10 +135,10 @@ struct TelemetryStoreTests {
     @Test("readings that were acknowledged go without a gap")
     func acknowledgedEviction() throws {
         let store = try store(largestBytes: 128 * 1024)
-        for group in 0..<100 {
-            let readings = try (1...20).map { try reading(Int64(group * 20 + $0)) }
+        for group in 0..<200 {
+            let readings = try (1...20).map { try noisy(Int64(group * 20 + $0)) }
             #expect(try store.commit(readings: readings, lastAccepted: [:]) == 0)
-            try store.advanceCursor(of: "push", through: try store.lastSequence())
+            try store.advanceCursor(of: "push", through: store.lastSequence)
         }
         #expect(
             try store.records(after: 0, limit: 10_000).allSatisfy {
@@ -93,13 +149,16 @@ struct TelemetryStoreTests {
     @Test("a group larger than the room left evicts and is kept")
     func fullFile() throws {
         let store = try store(largestBytes: 128 * 1024)
-        let first = try (1...1200).map { try reading(Int64($0)) }
-        for group in 0..<12 {
-            try store.commit(readings: Array(first[(group * 100)..<((group + 1) * 100)]), lastAccepted: [:])
+        for _ in 0..<40 {
+            try store.commit(readings: try (1...100).map { try noisy(Int64($0)) }, lastAccepted: [:])
         }
-        let large = try (1...400).map { try reading(Int64($0)) }
-        try store.commit(readings: large, lastAccepted: [:])
-        #expect(try store.lastSequence() == 1600)
+        let before = try store.records(after: 0, limit: 1)
+        let large = try (1...1000).map { try noisy(Int64($0 * 7919)) }
+        let evicted = try store.commit(readings: large, lastAccepted: [:])
+        #expect(evicted > 0)
+        #expect(store.lastSequence == 5000)
+        #expect(try store.records(after: 4000, limit: 2000).map(\.body) == large.map { .reading($0) })
+        #expect(try store.records(after: 0, limit: 1) != before)
     }
 
     @Test("an acknowledgement of what was never sent, or of something older, moves nothing")
@@ -114,27 +173,47 @@ struct TelemetryStoreTests {
         #expect(try store.cursor(of: "other") == 0)
     }
 
-    @Test("a reading that cannot be read any more is a gap of one, and the log goes on")
+    @Test("a damaged block is a gap, with the rest of what was packed against it, and the log goes on")
     func unreadable() throws {
-        do { try store().commit(readings: try (1...3).map { try reading($0) }, lastAccepted: [:]) }
+        for second in [0, 10] as [Int64] {
+            // A restart begins a segment.
+            let store = try store()
+            for group in 0..<3 {
+                let readings = try (1...2).map { try reading(second + Int64(group) * 2 + $0) }
+                try store.commit(readings: readings, lastAccepted: [:])
+            }
+        }
         let raw = try DatabaseQueue(path: directory.path + "/telemetry.db")
-        try raw.write { try $0.execute(sql: "UPDATE reading SET packed = x'80' WHERE sequence = 2") }
+        try raw.write {
+            let packed = try Data.fetchOne($0, sql: "SELECT packed FROM block WHERE last = 4")
+            var bytes = try #require(packed)
+            bytes[bytes.startIndex] ^= 0x10
+            try $0.execute(sql: "UPDATE block SET packed = ? WHERE last = 4", arguments: [bytes])
+        }
         try raw.close()
-        let records = try store().records(after: 0, limit: 10)
-        #expect(records.map(\.sequence) == [1, 2, 3])
-        #expect(records[1].body == .gap(count: 1, reason: "unreadable"))
+        let records = try store().records(after: 0, limit: 100)
+        #expect(records.map(\.sequence) == [1, 2, 4, 6, 7, 8, 9, 10, 11, 12])
+        #expect(records[2].body == .gap(count: 2, reason: "unreadable"))
+        #expect(records[3].body == .gap(count: 2, reason: "unreadable"))
+        #expect(records[4].body == .reading(try reading(11)))
+        #expect(try store().records(after: 3, limit: 1).first?.body == .gap(count: 1, reason: "unreadable"))
     }
 
-    @Test("values of any size come back from their packing", arguments: 0..<50)
-    func packing(seed: UInt64) {
-        var generator = SplitMix(state: seed)
-        let values = (0..<Int.random(in: 0...40, using: &generator)).map { _ in
-            Int64.random(in: .min ... .max, using: &generator) >> Int64.random(in: 0...63, using: &generator)
+    /// 64 meters with 20 values each, every 5 minutes for a day.
+    @Test("a reading of 20 values takes at most 40 bytes at rest")
+    func size() throws {
+        let store = try store(largestBytes: 256 << 20)
+        var model = LoadModel(meters: 64)
+        let scans = 12 * 24
+        for scan in 0..<scans {
+            let at = moment(Int64(scan) * 300)
+            let readings = try model.scan(at: at)
+            try store.commit(readings: readings, lastAccepted: try model.marks(at: at))
         }
-        let packed = PackedValues.pack(values)
-        #expect(PackedValues.unpack(packed, count: values.count) == values)
-        #expect(PackedValues.unpack(packed, count: values.count + 1) == nil)
-        if !packed.isEmpty { #expect(PackedValues.unpack(packed.dropLast(), count: values.count) == nil) }
+        try store.close()
+        let attributes = try FileManager.default.attributesOfItem(atPath: directory.path + "/telemetry.db")
+        let bytes = try #require(attributes[.size] as? Int) / (scans * 64)
+        #expect(bytes <= 40, "\(bytes) bytes a reading")
     }
 
     @Test(

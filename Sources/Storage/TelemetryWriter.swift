@@ -1,0 +1,88 @@
+internal import Foundation
+internal import GRDB
+internal import Metering
+
+/// The end of the telemetry log: what the next reading is packed against. A value: a commit works on a
+/// copy, which is kept only where the commit succeeds.
+struct TelemetryWriter {
+    private(set) var names: TelemetryNames
+    private(set) var lastSequence: Int64
+    /// The last counter value of each circuit that may be billed.
+    private(set) var accepted: [CircuitID: CounterMark]
+    private var packer = ReadingPacker()
+    /// Nil where the next block starts a segment.
+    private(set) var segment: Int64?
+    private var segmentBytes = 0
+    private let largestSegment: Int
+
+    /// - Parameter largestSegment: bytes after which a new segment begins. The longer, the fewer readings
+    ///   are written in full; the shorter, the less is read to find one.
+    init(_ database: Database, head: Row, largestSegment: Int) throws {
+        names = try TelemetryNames(database)
+        lastSequence = try head.need("last_sequence")
+        accepted = try Self.unpack([UInt8](try head.need("accepted") as Data), names: names)
+        self.largestSegment = largestSegment
+    }
+
+    mutating func append(_ readings: [Reading], into database: Database) throws {
+        var writer = PackedWriter()
+        var count: Int64 = 0
+        for reading in readings {
+            packer.pack(try names.keyed(reading, in: database), into: &writer)
+            count += 1
+            guard writer.bytes.count >= TelemetryBlock.targetBytes else { continue }
+            try endBlock(&writer, &count, in: database)
+        }
+        if count > 0 { try endBlock(&writer, &count, in: database) }
+        if segmentBytes >= largestSegment { startSegment() }
+    }
+
+    /// The next reading is written in full.
+    mutating func startSegment() {
+        packer = ReadingPacker()
+        segment = nil
+        segmentBytes = 0
+    }
+
+    private mutating func endBlock(_ writer: inout PackedWriter, _ count: inout Int64, in database: Database) throws {
+        lastSequence += count
+        let segment = segment ?? lastSequence
+        self.segment = segment
+        segmentBytes += writer.bytes.count
+        try TelemetryBlock.insert(
+            writer.bytes, count: count, last: lastSequence, segment: segment, into: database)
+        writer = PackedWriter()
+        count = 0
+    }
+
+    /// Overwrites the head: the last sequence number, and the counters with those that are new.
+    mutating func writeHead(_ more: [CircuitID: CounterMark], into database: Database) throws {
+        accepted.merge(more) { _, new in new }
+        var packed = PackedWriter()
+        for (circuit, mark) in accepted.sorted(by: { $0.key < $1.key }) {
+            let time = try names.keyed(mark.at, in: database)
+            packed.append(try names.key(of: circuit.rawValue, in: database))
+            for value in [mark.value, time.boot, time.monotonicMilliseconds, time.wallMilliseconds, time.trust] {
+                packed.append(value)
+            }
+        }
+        try database.cachedStatement(sql: "UPDATE telemetry_head SET last_sequence = ?, accepted = ?")
+            .execute(arguments: [lastSequence, Data(packed.bytes)])
+        try RowSeal.seal(.telemetryHead, where: "only_row", is: 1, in: database)
+    }
+
+    private static func unpack(_ packed: [UInt8], names: TelemetryNames) throws -> [CircuitID: CounterMark] {
+        var reader = PackedReader(packed)
+        var marks: [CircuitID: CounterMark] = [:]
+        while !reader.isAtEnd {
+            guard let circuit = reader.next().flatMap(names.name).flatMap(CircuitID.init), let value = reader.next(),
+                let boot = reader.next(), let monotonic = reader.next(), let wall = reader.next(),
+                let trust = reader.next(),
+                let at = names.timestamp(
+                    KeyedTime(boot: boot, monotonicMilliseconds: monotonic, wallMilliseconds: wall, trust: trust))
+            else { throw DamagedContent("the last accepted counters cannot be read") }
+            marks[circuit] = CounterMark(value: value, at: at)
+        }
+        return marks
+    }
+}
