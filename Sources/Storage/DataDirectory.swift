@@ -18,7 +18,12 @@ public final class DataDirectory: Sendable {
         let file = path + "/lock"
         let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw .unusable(path: file, reason: String(cString: strerror(errno))) }
-        guard clinux_lock_exclusively(descriptor) == 0 else {
+        if clinux_lock_exclusively(descriptor) != 0 {
+            let code = errno
+            guard code == EWOULDBLOCK else {
+                close(descriptor)
+                throw .unusable(path: file, reason: String(cString: strerror(code)))
+            }
             let holder = Self.content(of: descriptor)
             close(descriptor)
             throw .locked(path: path, processID: holder.isEmpty ? "unknown" : holder)

@@ -332,16 +332,18 @@ struct LedgerStoreTests {
         }
     }
 
+    /// At 256 accounts with 7 postings a day 150 bytes are 98 MB a year.
     @Test("a posting takes at most 150 bytes, indexes included")
     func growth() throws {
-        let store = try SampleSite.store(in: directory)
-        try SampleSite.history(store, bills: 400)
-        let size = try rawDatabase().read { database in
-            let pages = try Int.fetchOne(database, sql: "PRAGMA page_count") ?? 0
-            return pages * (try Int.fetchOne(database, sql: "PRAGMA page_size") ?? 0)
+        func pages(after bills: Int) throws -> Int {
+            let directory = try TemporaryDirectory()
+            let store = try SampleSite.store(in: directory)
+            try SampleSite.history(store, bills: bills)
+            try store.close()
+            return try Data(contentsOf: URL(filePath: directory.path + "/ledger.db")).count
         }
-        let empty = 26 * 4096
-        #expect((size - empty) / 400 <= 150, "\((size - empty) / 400) bytes a posting")
+        let bytes = (try pages(after: 700) - (try pages(after: 100))) / 600
+        #expect(bytes <= 150, "\(bytes) bytes a posting")
     }
 }
 
@@ -356,6 +358,13 @@ struct DataDirectoryTests {
             _ = try DataDirectory(path: directory.path)
         }
         #expect(first.ledgerPath.hasSuffix("/ledger.db"))
+    }
+
+    @Test("the lock goes with its holder")
+    func released() throws {
+        let directory = try TemporaryDirectory()
+        do { _ = try DataDirectory(path: directory.path) }
+        _ = try DataDirectory(path: directory.path)
     }
 
     @Test("a directory that cannot be made is named")

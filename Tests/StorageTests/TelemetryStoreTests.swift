@@ -161,6 +161,17 @@ struct TelemetryStoreTests {
         #expect(try store.records(after: 0, limit: 1) != before)
     }
 
+    @Test("numbers go on where the file is empty again")
+    func numbersGoOn() throws {
+        do { try store().commit(readings: try (1...5).map { try reading($0) }, lastAccepted: [:]) }
+        let raw = try DatabaseQueue(path: directory.path + "/telemetry.db")
+        try raw.write { try $0.execute(sql: "DELETE FROM block") }
+        try raw.close()
+        let store = try store()
+        try store.commit(readings: [try reading(6)], lastAccepted: [:])
+        #expect(try store.records(after: 0, limit: 10).map(\.sequence) == [6])
+    }
+
     @Test("an acknowledgement of what was never sent, or of something older, moves nothing")
     func cursors() throws {
         let store = try store()
