@@ -103,7 +103,8 @@ let tests: [Target] = [
         swiftSettings: strict),
     .testTarget(name: "MeteringTests", dependencies: ["Metering", "TimeZoneFixtures"], swiftSettings: strict),
     .testTarget(
-        name: "PrepaidTests", dependencies: ["Prepaid", "Metering", "TimeZoneFixtures"], swiftSettings: strict),
+        name: "PrepaidTests", dependencies: ["Prepaid", "Metering", "TimeZoneFixtures"], exclude: ["Tables"],
+        swiftSettings: strict),
     .target(
         name: "TimeZoneFixtures", dependencies: ["Metering"], path: "Tests/TimeZoneFixtures", swiftSettings: strict),
 ]

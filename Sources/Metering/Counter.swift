@@ -33,6 +33,8 @@ public enum UnexplainedMove: String, Hashable, Sendable, CaseIterable {
     case backwards
     case tooFast = "too_fast"
     case zeroAfterNonZero = "zero_after_non_zero"
+    /// Below zero, or not below the modulus: no value of this register.
+    case outOfRange = "out_of_range"
 }
 
 /// What a new counter value means, compared with the last accepted one.
@@ -50,6 +52,7 @@ extension CounterRules {
     /// Classifies the move from `previous` to `current`; `elapsed` is the time since the last
     /// *accepted* reading, or nil where it cannot be known.
     public func judge(previous: Int64, current: Int64, elapsed: Duration?) -> CounterMove {
+        guard canShow(current) else { return .unexplained(.outOfRange) }
         if current == 0, previous > 0, !couldHaveRolledOver(previous: previous, current: 0, elapsed: elapsed) {
             return .unexplained(.zeroAfterNonZero)
         }
@@ -64,6 +67,12 @@ extension CounterRules {
             return delta <= twoSteps ? .normal(delta: delta) : .pending(delta: delta)
         }
         return delta <= largestDelta(in: elapsed) ? .normal(delta: delta) : .unexplained(.tooFast)
+    }
+
+    /// Whether the register can hold this value at all.
+    public func canShow(_ value: Int64) -> Bool {
+        guard let modulus else { return value >= 0 }
+        return (0..<max(1, modulus)).contains(value)
     }
 
     /// Without a known time a roll-over cannot be told from a reset, so it is not believed.

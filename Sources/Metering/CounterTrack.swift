@@ -40,7 +40,7 @@ public struct CounterTrack: Hashable, Sendable {
     /// A value that is not believed yet.
     public struct Suspicion: Hashable, Sendable {
         /// Nil where only the elapsed time is missing.
-        public let move: UnexplainedMove?
+        public fileprivate(set) var move: UnexplainedMove?
         public fileprivate(set) var candidate: CounterMark
         public fileprivate(set) var agreeing: Int
     }
@@ -60,6 +60,7 @@ public struct CounterTrack: Hashable, Sendable {
     /// Takes the next reading of the counter.
     public mutating func observe(_ mark: CounterMark) -> CounterFinding {
         guard let lastAccepted else {
+            guard rules.canShow(mark.value) else { return quarantine(mark, .outOfRange, after: nil) }
             accept(mark)
             return .baseline
         }
@@ -73,11 +74,17 @@ public struct CounterTrack: Hashable, Sendable {
         case .pending(let delta):
             return suspect(mark, move: nil) ? acceptPending(mark, delta: delta) : .pending
         case .unexplained(let move):
-            let isNew = suspicion?.move == nil
-            guard suspect(mark, move: move) else { return isNew ? .quarantined(move) : .waiting }
-            accept(mark)
-            return .released(from: lastAccepted, to: mark)
+            return quarantine(mark, move, after: lastAccepted)
         }
+    }
+
+    private mutating func quarantine(
+        _ mark: CounterMark, _ move: UnexplainedMove, after known: CounterMark?
+    ) -> CounterFinding {
+        let isNew = suspicion?.move == nil
+        guard suspect(mark, move: move), let known else { return isNew ? .quarantined(move) : .waiting }
+        accept(mark)
+        return .released(from: known, to: mark)
     }
 
     private mutating func accept(_ mark: CounterMark) {
@@ -91,11 +98,11 @@ public struct CounterTrack: Hashable, Sendable {
         return .accepted(delta: delta)
     }
 
-    /// Notes a suspicious value; true when enough readings have agreed with it. A zero never agrees:
-    /// a meter that has just powered up shows zeros for a while.
+    /// Notes a suspicious value; true when enough readings have agreed with it. A zero never agrees (a
+    /// meter that has just powered up shows zeros for a while), nor does what the register cannot hold.
     private mutating func suspect(_ mark: CounterMark, move: UnexplainedMove?) -> Bool {
         agreeingSinceStart = 0
-        guard var known = suspicion, known.move == nil || move != nil, mark.value != 0,
+        guard var known = suspicion, known.move == nil || move != nil, mark.value != 0, rules.canShow(mark.value),
             case .normal = rules.judge(
                 previous: known.candidate.value, current: mark.value,
                 elapsed: mark.at.elapsed(since: known.candidate.at))
@@ -104,6 +111,7 @@ public struct CounterTrack: Hashable, Sendable {
             return false
         }
         known.agreeing += 1
+        known.move = move
         known.candidate = mark
         suspicion = known
         return known.agreeing >= Self.readingsToAgree

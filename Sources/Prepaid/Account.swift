@@ -148,19 +148,27 @@ public struct Account: Hashable, Sendable {
 
 extension AccountSettings {
     /// The alarm level for a balance: thresholds are inclusive, arrears is strictly below zero; a level
-    /// is left only when the balance is `hysteresis` above its threshold. `cut` is entered only where
+    /// is left when the balance is at least `hysteresis` above its threshold. `cut` is entered only where
     /// `mayCut` (two readings agree that the balance is below the cut-off) and left at `recloseFrom`.
     public func alarmLevel(balance: Money, current: AlarmLevel, mayCut: Bool) -> AlarmLevel {
         if current == .cut ? balance < recloseFrom : (mayCut && balance < cutOff) { return .cut }
+        // Whoever was cut was in arrears too, and that alarm clears by its own hysteresis.
+        let held = min(current, .arrears)
         let raised = levelRaised(by: balance)
-        guard raised < current, current != .cut else { return raised }
-        let lowered = balance.subtracting(hysteresis) ?? balance
-        return max(raised, min(current, levelRaised(by: lowered)))
+        return max(raised, min(held, levelHeld(at: balance)))
     }
 
     private func levelRaised(by balance: Money) -> AlarmLevel {
         if balance < .zero { return .arrears }
         if balance <= alarm2 { return .second }
         return balance <= alarm1 ? .first : .none
+    }
+
+    /// The worst level that is not left yet: each is left at its threshold + hysteresis.
+    private func levelHeld(at balance: Money) -> AlarmLevel {
+        let lowered = balance.subtracting(hysteresis) ?? balance
+        if lowered < .zero { return .arrears }
+        if lowered < alarm2 { return .second }
+        return lowered < alarm1 ? .first : .none
     }
 }

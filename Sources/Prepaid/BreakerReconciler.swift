@@ -47,7 +47,10 @@ public struct BreakerReconciler: Hashable, Sendable {
     public private(set) var memory: BreakerMemory
     /// An order is under way: no other one before its end is known.
     public private(set) var isWriting = false
+    /// A position was read after the last order ended: what the device says now is what the order left.
+    private var isOutcomeSeen = false
     private var tries = 0
+    private var isSlow = false
     private var notBefore: MonotonicTime?
     private var hasReportedMismatch = false
 
@@ -60,6 +63,7 @@ public struct BreakerReconciler: Hashable, Sendable {
     /// Takes a position read from the device.
     public mutating func observe(_ position: BreakerPosition) -> [ReconcileNotice] {
         defer { memory.confirmed = position }
+        if !isWriting { isOutcomeSeen = true }
         if memory.intended == position {
             memory.intended = nil
             settle()
@@ -81,23 +85,25 @@ public struct BreakerReconciler: Hashable, Sendable {
     public mutating func reconcile(want: BreakerWant, now: MonotonicTime) -> (ReconcileAction, [ReconcileNotice]) {
         guard !isWriting, let observed = memory.confirmed, let wanted = want.position else { return (.none, []) }
         if wanted == observed {
-            if memory.intended != nil { memory.intended = nil }
+            // An order whose outcome is not seen yet may still have moved the breaker: were it forgotten
+            // here, our own move would look like someone else's.
+            guard memory.intended == nil || isOutcomeSeen else { return (.none, []) }
+            memory.intended = nil
             settle()
             return (.none, [])
         }
         if wanted == .closed, memory.isOpenedElsewhere { return (.none, []) }
         if let notBefore, now < notBefore { return (.none, []) }
-        if tries >= Self.quickTries {
-            let isFirst = !hasReportedMismatch
-            hasReportedMismatch = true
-            let made = tries
-            tries = 0
+        if !isSlow, tries >= Self.quickTries {
+            isSlow = true
             notBefore = now + Self.slowRetry
-            return (.none, isFirst ? [.mismatch(wanted: wanted, tries: made)] : [])
+            defer { hasReportedMismatch = true }
+            return (.none, hasReportedMismatch ? [] : [.mismatch(wanted: wanted, tries: tries)])
         }
         tries += 1
-        notBefore = nil
+        notBefore = isSlow ? now + Self.slowRetry : nil
         memory.intended = wanted
+        isOutcomeSeen = false
         isWriting = true
         return (.write(wanted), [])
     }
@@ -109,6 +115,7 @@ public struct BreakerReconciler: Hashable, Sendable {
     /// The device came back: what waited for the slow retry is tried at once.
     public mutating func deviceReturned() {
         tries = 0
+        isSlow = false
         notBefore = nil
     }
 
@@ -121,6 +128,7 @@ public struct BreakerReconciler: Hashable, Sendable {
 
     private mutating func settle() {
         tries = 0
+        isSlow = false
         notBefore = nil
         hasReportedMismatch = false
     }

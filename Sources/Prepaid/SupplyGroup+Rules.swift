@@ -71,13 +71,19 @@ extension SupplyGroup {
         }
     }
 
-    mutating func countReadingBelowCutOff() {
+    mutating func countReadingBelowCutOff(at index: Int) {
         guard let account, let balance = liveBalance, balance < account.settings.cutOff else {
-            readingsBelowCutOff = 0
+            forgetReadingsBelowCutOff()
             return
         }
-        readingsBelowCutOff = min(readingsBelowCutOff + 1, Self.readingsToCut)
+        circuits[index].readingsBelowCutOff = min(circuits[index].readingsBelowCutOff + 1, Self.readingsToCut)
     }
+
+    mutating func forgetReadingsBelowCutOff() {
+        for index in circuits.indices { circuits[index].readingsBelowCutOff = 0 }
+    }
+
+    private var isCutConfirmed: Bool { circuits.contains { $0.readingsBelowCutOff >= Self.readingsToCut } }
 
     mutating func report(_ notices: [ReconcileNotice], at index: Int, into outcome: inout GroupOutcome) {
         let subject = EventSubject.circuit(circuits[index].circuit.id)
@@ -97,7 +103,7 @@ extension SupplyGroup {
     private mutating func updateAlarm(balance: Money, into outcome: inout GroupOutcome) {
         guard var account, account.state == .open else { return }
         let level = account.settings.alarmLevel(
-            balance: balance, current: account.alarm, mayCut: readingsBelowCutOff >= Self.readingsToCut)
+            balance: balance, current: account.alarm, mayCut: isCutConfirmed)
         guard level != account.alarm else { return }
         let code: EventCode = level > account.alarm ? .alarmRaised : .alarmCleared
         outcome.change.events.append(

@@ -13,6 +13,9 @@ public struct CircuitState: Hashable, Sendable {
     public internal(set) var activePower: Int64?
     /// What the rules last said.
     public internal(set) var decision: BreakerDecision?
+    /// Plausible readings of this circuit in a row that found the balance below the cut-off: a second one
+    /// of the same meter confirms the first, one of another meter does not.
+    var readingsBelowCutOff = 0
 
     /// - Parameters:
     ///   - posted: the counter at the last posting, from the ledger.
@@ -93,8 +96,6 @@ public struct SiteConditions: Hashable, Sendable {
 public struct SupplyGroup: Hashable, Sendable {
     public internal(set) var account: Account?
     public internal(set) var circuits: [CircuitState]
-    /// Plausible readings in a row that found the balance below the cut-off.
-    var readingsBelowCutOff = 0
     var hasReportedFault = false
 
     /// Readings that must agree before a credit cut.
@@ -119,7 +120,9 @@ public struct SupplyGroup: Hashable, Sendable {
         circuits[index].activePower = activePower
         if !circuits[index].track.isQuarantined, finding != .pending {
             circuits[index].lastReadingAt = now.monotonic
-            countReadingBelowCutOff()
+            countReadingBelowCutOff(at: index)
+        } else {
+            circuits[index].readingsBelowCutOff = 0
         }
         evaluate(now: now, site: site, into: &outcome)
         return outcome
@@ -156,7 +159,7 @@ public struct SupplyGroup: Hashable, Sendable {
         guard case .applied(let posting) = result else { return (result, GroupOutcome()) }
         outcome.change.postings.append(posting)
         outcome.change.account = trial.account
-        trial.readingsBelowCutOff = 0
+        trial.forgetReadingsBelowCutOff()
         trial.evaluate(now: now, site: site, into: &outcome)
         self = trial
         return (result, outcome)
