@@ -57,6 +57,21 @@ let edge: [Target] = [
         swiftSettings: strict),
 ]
 
+let shell: [Target] = [
+    .target(
+        name: "Concentrator",
+        dependencies: [
+            "Board", "ConfigurationReader", "FieldBus", "MeterProfiles", "Metering", "Prepaid", "Storage", "Threading",
+            "UplinkHTTP", "UplinkProtocol", .logging,
+        ], swiftSettings: strict),
+    .target(
+        name: "Console",
+        dependencies: [
+            "Concentrator", "ConfigurationReader", "Metering", "Prepaid", "Storage", "UplinkProtocol", .asyncHTTPClient,
+            .httpTypes, .hummingbird, .logging, .nioCore, .nioHTTP1,
+        ], swiftSettings: strict),
+]
+
 let workbench: [Target] = [
     .target(
         name: "ReferencePlatform",
@@ -71,6 +86,13 @@ let workbench: [Target] = [
 ]
 
 let programs: [Target] = [
+    .executableTarget(
+        name: "meterkeep",
+        dependencies: [
+            "Board", "Concentrator", "ConfigurationReader", "Console", "MeterProfiles", "Metering", "Prepaid",
+            "Storage",
+            "UplinkHTTP", "UplinkProtocol", .argumentParser, .hummingbird, .logging, .serviceLifecycle, .unixSignals,
+        ], swiftSettings: strict),
     .executableTarget(
         name: "meterkeep-platform",
         dependencies: [
@@ -112,6 +134,7 @@ let tests: [Target] = [
 let package = Package(
     name: "meterkeep",
     products: [
+        .executable(name: "meterkeep", targets: ["meterkeep"]),
         .executable(name: "meterkeep-platform", targets: ["meterkeep-platform"]),
         .executable(name: "metersim", targets: ["metersim"]),
     ],
@@ -130,6 +153,6 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     ],
-    targets: core + edge + workbench + programs + tests,
+    targets: core + edge + shell + workbench + programs + tests,
     swiftLanguageModes: [.v6]
 )

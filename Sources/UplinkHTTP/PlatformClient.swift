@@ -63,13 +63,11 @@ public struct PlatformClient: Sendable {
     public static let commandWaitSeconds = 25
     private static let largestAnswer = 1024 * 1024
 
+    /// Checks the address and reads the certificates without connecting.
+    public static func check(_ address: PlatformAddress) throws(UplinkSetupError) { _ = try tls(address) }
+
     /// Reads the certificates; nothing is connected yet.
     public init(address: PlatformAddress, gateway: String) throws(UplinkSetupError) {
-        guard address.url.hasPrefix("https://"), let url = URL(string: address.url), url.host() != nil else {
-            throw UplinkSetupError(
-                path: address.url, reason: "is no HTTPS address",
-                remedy: "write 'url' like https://platform.example:8443")
-        }
         base = address.url.hasSuffix("/") ? String(address.url.dropLast()) : address.url
         self.gateway = gateway
         let tls = try Self.tls(address)
@@ -145,6 +143,11 @@ public struct PlatformClient: Sendable {
     }
 
     private static func tls(_ address: PlatformAddress) throws(UplinkSetupError) -> TLSConfiguration {
+        guard address.url.hasPrefix("https://"), let url = URL(string: address.url), url.host() != nil else {
+            throw UplinkSetupError(
+                path: address.url, reason: "is no HTTPS address",
+                remedy: "write 'url' like https://platform.example:8443")
+        }
         var tls = TLSConfiguration.makeClientConfiguration()
         // The library's own default is TLS 1.0.
         tls.minimumTLSVersion = address.minimumTLS == .v13 ? .tlsv13 : .tlsv12

@@ -1,0 +1,53 @@
+public import Board
+private import Foundation
+public import Metering
+private import Synchronization
+
+/// The clocks with the trust they deserve now.
+public final class GatewayClock: Sendable {
+    private let system: SystemClock
+    private let source: GatewayConfiguration.ClockSource
+    private let judge: Mutex<ClockJudge>
+    /// No present moment is earlier than this program.
+    private static let buildDate = WallTime(millisecondsSince1970: 1_767_225_600_000)
+
+    public init(system: SystemClock, source: GatewayConfiguration.ClockSource) {
+        self.system = system
+        self.source = source
+        judge = Mutex(ClockJudge(rules: ClockRules(buildDate: Self.buildDate, lastKnownWall: nil)))
+    }
+
+    public func now() -> Timestamp { look().0 }
+
+    /// The moment, and what the look at the clocks showed.
+    public func look() -> (Timestamp, ClockVerdict) {
+        let sample = ClockSample(
+            isSynchronised: source == .assumed || system.isSynchronised(), monotonic: system.monotonicNow(),
+            wall: system.wallNow())
+        let verdict = judge.withLock { $0.judge(sample) }
+        return (
+            Timestamp(boot: system.boot, monotonic: sample.monotonic, wall: sample.wall, trust: verdict.trust), verdict
+        )
+    }
+
+    public func monotonicNow() -> MonotonicTime { system.monotonicNow() }
+}
+
+extension TimeZoneTable {
+    /// The zone's changes from 2020 to 2060, from the system's zone data. Nil for an unknown name.
+    public init?(ianaName name: String) {
+        guard let zone = TimeZone(identifier: name) else { return nil }
+        var moment = Date(timeIntervalSince1970: 1_577_836_800)
+        let end = Date(timeIntervalSince1970: 2_840_140_800)
+        let initial = zone.secondsFromGMT(for: moment)
+        var transitions: [Transition] = []
+        while let next = zone.nextDaylightSavingTimeTransition(after: moment), next < end, next > moment {
+            transitions.append(
+                Transition(
+                    at: WallTime(millisecondsSince1970: Int64(next.timeIntervalSince1970) * 1000),
+                    offsetSeconds: zone.secondsFromGMT(for: next.addingTimeInterval(1))))
+            moment = next
+        }
+        try? self.init(name: name, initialOffsetSeconds: initial, transitions: transitions)
+    }
+}

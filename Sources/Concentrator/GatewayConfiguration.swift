@@ -1,0 +1,38 @@
+public import MeterProfiles
+public import Metering
+public import UplinkHTTP
+
+/// One RS485 bus of the box.
+public struct BusConfiguration: Hashable, Sendable {
+    public let id: BusID
+    /// A stable name: a link under /dev/serial, or a UART.
+    public let port: String
+    public let serial: SerialFormat
+}
+
+/// What the daemon is to do, read from `gateway.yaml`. Paths are absolute, or as seen from the file.
+public struct GatewayConfiguration: Sendable {
+    public enum ClockSource: String, Hashable, Sendable, CaseIterable {
+        /// The wall clock is believed when the kernel says that a time source disciplines it.
+        case kernel
+        /// The wall clock is believed always: benches and demonstrations.
+        case assumed
+    }
+
+    public let gateway: GatewayID
+    public let dataPath: String
+    public let socketPath: String
+    public let profilesPath: String
+    public let timeZoneName: String
+    public let clockSource: ClockSource
+    public let buses: [BusConfiguration]
+    public let periods: PollSchedule.Periods
+    /// A reading older than this opens no breaker.
+    public let staleAfter: Duration
+    /// How long readings wait to be committed together.
+    public let telemetryCommitInterval: Duration
+    /// Nil: nothing goes upstream.
+    public let platform: PlatformAddress?
+    /// Records in a batch, at most.
+    public let batchRecords: Int
+}

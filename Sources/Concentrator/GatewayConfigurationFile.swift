@@ -1,0 +1,131 @@
+public import ConfigurationReader
+private import Foundation
+private import MeterProfiles
+private import Metering
+private import UplinkHTTP
+
+extension GatewayConfiguration {
+    private static let keys = [
+        "gateway", "data", "socket", "profiles", "time_zone", "clock", "buses", "poll", "telemetry", "uplink",
+    ]
+
+    /// Reads the configuration. Every key is explained in `etc/gateway.yaml`.
+    /// - Throws: every problem of the file; nothing is used then.
+    public init(file: String, text: String) throws(ConfigurationProblems) {
+        let collector = ProblemCollector()
+        let root = ConfigurationNode(file: file, text: text, collector: collector)?.mapping(keys: Self.keys)
+        let folder = URL(filePath: file).deletingLastPathComponent()
+        let read = root.flatMap { Self.read($0, folder: folder) }
+        try collector.check()
+        guard let read else {
+            throw ConfigurationProblems([
+                ConfigurationProblem(
+                    file: file, line: 0, what: "the configuration cannot be read",
+                    remedy: "compare it with etc/gateway.yaml")
+            ])
+        }
+        self = read
+    }
+
+    private static func read(_ root: ConfigurationMapping, folder: URL) -> GatewayConfiguration? {
+        func path(_ text: String?) -> String? {
+            text.map { $0.hasPrefix("/") ? $0 : folder.appending(path: $0).standardizedFileURL.path }
+        }
+        let buses = readBuses(root)
+        let periods = readPeriods(root["poll"])
+        let platform = root["uplink"].map { readPlatform($0, path: path) }
+        let zone = root.text("time_zone", default: "UTC")
+        if let zone, TimeZone(identifier: zone) == nil {
+            root["time_zone"]?.refuse("the time zone '\(zone)' is unknown", "write an IANA name like Asia/Shanghai")
+        }
+        let clock: ClockSource? = root.choice("clock", default: .kernel)
+        guard let gateway = identifier(root.required("gateway"), Gateway.self), let zone, let clock,
+            let data = path(root.text("data", default: "/var/lib/meterkeep")),
+            let socket = path(root.text("socket", default: "/run/meterkeep/meterkeep.sock")),
+            let profiles = path(root.text("profiles", default: "profiles")), let periods
+        else { return nil }
+        let telemetry = root.mapping("telemetry", keys: ["commit_seconds"])
+        let commitSeconds = telemetry?.integer("commit_seconds", in: 1...600, default: 10) ?? 10
+        return GatewayConfiguration(
+            gateway: gateway, dataPath: data, socketPath: socket, profilesPath: profiles, timeZoneName: zone,
+            clockSource: clock, buses: buses, periods: periods.periods, staleAfter: periods.staleAfter,
+            telemetryCommitInterval: .seconds(commitSeconds), platform: platform.flatMap(\.?.address),
+            batchRecords: platform.flatMap(\.?.batchRecords) ?? 200)
+    }
+
+    private static func identifier<Subject>(
+        _ node: ConfigurationNode?, _: Subject.Type
+    ) -> Identifier<Subject>? {
+        guard let node, let text = node.text else { return nil }
+        if let identifier = Identifier<Subject>(rawValue: text) { return identifier }
+        node.refuse("\(node.path) '\(text)' is no name", "write \(Identifier<Subject>.rule)")
+        return nil
+    }
+
+    private static func readBuses(_ root: ConfigurationMapping) -> [BusConfiguration] {
+        var buses: [BusConfiguration] = []
+        for node in root.required("buses")?.list ?? [] {
+            guard let bus = node.mapping(keys: ["id", "port", "baud", "format"]),
+                let id = identifier(bus.required("id"), Bus.self), let port = bus.text("port"),
+                let serial = SerialFormat.read(bus)
+            else { continue }
+            if buses.contains(where: { $0.id == id }) {
+                bus["id"]?.refuse("the bus '\(id)' is there twice", "give each bus a name of its own")
+            }
+            if let other = buses.first(where: { $0.port == port }) {
+                bus["port"]?.refuse("the port \(port) is that of bus '\(other.id)' too", "give each bus its own port")
+            }
+            buses.append(BusConfiguration(id: id, port: port, serial: serial))
+        }
+        if buses.count > 8 {
+            root["buses"]?.refuse("\(buses.count) buses are too many for one box", "use at most 8")
+        }
+        return buses
+    }
+
+    private static func readPeriods(
+        _ node: ConfigurationNode?
+    ) -> (periods: PollSchedule.Periods, staleAfter: Duration)? {
+        var fast: Int? = 1_000
+        var normal: Int? = 5_000
+        var slow: Int? = 60_000
+        var stale: Int? = 60
+        if let node {
+            guard let poll = node.mapping(keys: ["fast_ms", "normal_ms", "slow_ms", "stale_seconds"]) else {
+                return nil
+            }
+            fast = poll.integer("fast_ms", in: 100...60_000, default: 1_000)
+            normal = poll.integer("normal_ms", in: 100...600_000, default: 5_000)
+            slow = poll.integer("slow_ms", in: 100...3_600_000, default: 60_000)
+            stale = poll.integer("stale_seconds", in: 2...3_600, default: 60)
+            if let fast, let normal, let slow, fast > normal || normal > slow {
+                node.refuse("the poll periods are not in order", "write fast_ms ≤ normal_ms ≤ slow_ms")
+            }
+        }
+        guard let fast, let normal, let slow, let stale else { return nil }
+        return (
+            PollSchedule.Periods(fast: .milliseconds(fast), normal: .milliseconds(normal), slow: .milliseconds(slow)),
+            .seconds(stale)
+        )
+    }
+
+    private static func readPlatform(
+        _ node: ConfigurationNode, path: (String?) -> String?
+    ) -> (address: PlatformAddress, batchRecords: Int)? {
+        let keys = ["url", "authority", "certificate", "key", "minimum_tls", "batch_records"]
+        guard let uplink = node.mapping(keys: keys), let url = uplink.text("url"),
+            let authority = path(uplink.text("authority")), let certificate = path(uplink.text("certificate")),
+            let key = path(uplink.text("key")),
+            let minimum: PlatformAddress.MinimumTLS = uplink.choice("minimum_tls", default: .v13),
+            let records = uplink.integer("batch_records", in: 1...5_000, default: 200)
+        else { return nil }
+        if !url.hasPrefix("https://") {
+            uplink["url"]?.refuse("'\(url)' is no HTTPS address", "write it like https://platform.example:8443")
+        }
+        return (
+            PlatformAddress(
+                url: url, authorityPath: authority, certificatePath: certificate, keyPath: key, minimumTLS: minimum),
+            records
+        )
+    }
+}

@@ -1,0 +1,26 @@
+/// Why the daemon cannot start or go on, with the exit code that says so (sysexits.h).
+public enum GatewayProblem: Error, Sendable, CustomStringConvertible {
+    /// 78: the configuration or a file it names is wrong; starting again will not help.
+    case configuration(String)
+    /// 75: something else holds what is needed; it may be free later.
+    case busy(String)
+    /// 74: a port or a file cannot be used.
+    case device(String)
+    /// 70: the ledger must be opened anew.
+    case ledgerLost(String)
+
+    public var exitCode: Int32 {
+        switch self {
+        case .configuration: 78
+        case .busy: 75
+        case .device: 74
+        case .ledgerLost: 70
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .configuration(let text), .busy(let text), .device(let text), .ledgerLost(let text): text
+        }
+    }
+}

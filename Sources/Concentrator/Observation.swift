@@ -1,0 +1,16 @@
+public import Metering
+public import Prepaid
+
+/// What a bus tells the site, in the order in which it happened.
+public enum BusReport: Sendable {
+    /// A device answered: its values (nil for a board, or where they were no reading) and the positions of
+    /// its switches.
+    case answered(MeterID, values: [Channel: Int64]?, positions: [Int: BreakerPosition], at: Timestamp)
+    case failed(MeterID, NoDataReason, at: Timestamp)
+    case lost(MeterID, at: Timestamp)
+    case found(MeterID, at: Timestamp)
+    /// An order ended; what was read back, or nil.
+    case orderEnded(BreakerOrder, readBack: BreakerPosition?, at: Timestamp)
+    case busLost(BusID, reason: String, at: Timestamp)
+    case busFound(BusID, at: Timestamp)
+}

@@ -1,0 +1,193 @@
+public import Board
+internal import ConfigurationReader
+internal import FieldBus
+public import Logging
+public import MeterProfiles
+internal import Metering
+internal import Storage
+internal import UplinkHTTP
+internal import UplinkProtocol
+
+/// The running gateway: puts core and edges in sequence and keeps them going.
+public final class RunningGateway: Sendable {
+    public let configuration: GatewayConfiguration
+    public let profiles: ProfileLibrary
+    public let site: SiteService
+    public let clock: GatewayClock
+    let telemetry: TelemetryService
+    private let directory: DataDirectory
+    private let ports: [BusID: BusPort]
+    private let mailboxes: [BusID: BusMailbox]
+    private let uplink: UplinkService?
+    private let progress = Progress()
+    private let notifier: ServiceNotifier
+    private let logger: Logger
+    private let reports: AsyncStream<BusReport>
+    private let reporter: AsyncStream<BusReport>.Continuation
+    private let failure: FailureBox
+
+    /// Reports that wait for the ledger; beyond it the oldest are dropped, and the next poll brings newer.
+    private static let mostReports = 4096
+
+    /// Opens everything or nothing: the data, the ports, the certificates.
+    public init(
+        configuration: GatewayConfiguration, notifier: ServiceNotifier, logger: Logger
+    ) async throws(GatewayProblem) {
+        self.configuration = configuration
+        self.notifier = notifier
+        self.logger = logger
+        (reports, reporter) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.mostReports))
+        failure = FailureBox()
+        profiles = try Self.orProblem { try ProfileFolder.load(configuration.profilesPath) }
+        let client = try configuration.platform.map { address throws(GatewayProblem) in
+            try Self.orProblem { try PlatformClient(address: address, gateway: configuration.gateway.rawValue) }
+        }
+        guard let zone = TimeZoneTable(ianaName: configuration.timeZoneName) else {
+            throw .configuration("the time zone '\(configuration.timeZoneName)' is unknown; install tzdata")
+        }
+        let system = try Self.orProblem { try SystemClock() }
+        clock = GatewayClock(system: system, source: configuration.clockSource)
+        directory = try Self.orProblem { try DataDirectory(path: configuration.dataPath) }
+        ports = try await Self.openPorts(configuration, logger: logger)
+        let epoch = Self.newEpoch()
+        let (ledgerPath, telemetryPath) = (directory.ledgerPath, directory.telemetryPath)
+        let ledger = try Self.orProblem {
+            try LedgerStore(path: ledgerPath, gateway: configuration.gateway, newEpoch: epoch)
+        }
+        let (telemetryStore, movedAside) = try Self.orProblem {
+            try TelemetryStore.openOrReplace(path: telemetryPath, newEpoch: epoch)
+        }
+        if let movedAside {
+            logger.error("telemetry.db was damaged; readings start anew", metadata: ["moved_to": "\(movedAside)"])
+        }
+        let signals: [Log: Signal] = [.ledger: Signal(), .telemetry: Signal()]
+        telemetry = TelemetryService(store: telemetryStore, changed: signals[.telemetry] ?? Signal())
+        mailboxes = Dictionary(uniqueKeysWithValues: configuration.buses.map { ($0.id, BusMailbox()) })
+        let failure = failure
+        site = SiteService(
+            ledger: ledger, profiles: profiles, clock: clock, zone: zone, staleAfter: configuration.staleAfter,
+            mailboxes: mailboxes, telemetry: telemetry, ledgerChanged: signals[.ledger] ?? Signal(), logger: logger,
+            onLedgerLost: { failure.set(.ledgerLost($0.description)) })
+        uplink = client.map { [site, telemetry, clock, progress] client in
+            UplinkService(
+                client: client, gateway: configuration.gateway, site: site, telemetry: telemetry,
+                ledgerEpoch: ledger.epoch, batchRecords: configuration.batchRecords, signals: signals, clock: clock,
+                progress: progress, logger: logger)
+        }
+    }
+
+    public var uplinkStatus: UplinkStatus { uplink?.status ?? UplinkStatus() }
+
+    /// Runs until the task is cancelled, then stops in order: buses, postings, files.
+    /// - Parameter onReady: called when buses and ledger are up.
+    public func run(onReady: @escaping @Sendable () async -> Void) async throws {
+        do { try await site.start() } catch { throw GatewayProblem.configuration("\(error)") }
+        await onReady()
+        notifier.ready(status: await statusLine())
+        await withTaskGroup(of: Void.self) { group in
+            for bus in configuration.buses { group.addTask { await self.busService(bus)?.run() } }
+            group.addTask { for await report in self.reports { await self.site.take(report) } }
+            group.addTask { await self.keepTime() }
+            group.addTask { await self.commitTelemetry() }
+            if let uplink { group.addTask { await uplink.run() } }
+            group.addTask { await self.failure.wait() }
+            // Whichever ends first ends the others: a stop was asked for, or the ledger is lost.
+            await group.next()
+            group.cancelAll()
+            for mailbox in mailboxes.values { mailbox.wake() }
+            await group.waitForAll()
+        }
+        notifier.stopping(status: "posting what was used")
+        await telemetry.close()
+        await site.stop()
+        if let problem = failure.problem { throw problem }
+    }
+
+    /// Looks at the time once a second and feeds the watchdog while every loop turns.
+    private func keepTime() async {
+        var lastFed = clock.monotonicNow()
+        while !Task.isCancelled {
+            await site.tick()
+            let now = clock.monotonicNow()
+            progress.moved(.ledger, at: now)
+            let stuck = progress.stuck(at: now)
+            if let interval = notifier.watchdogInterval, now - lastFed >= interval / 2 {
+                if stuck.isEmpty {
+                    notifier.watchdog()
+                    lastFed = now
+                } else {
+                    logger.critical("a loop is stuck; the watchdog is not fed", metadata: ["loops": "\(stuck)"])
+                }
+            }
+            notifier.status(await statusLine())
+            try? await Task.sleep(for: .seconds(1))
+        }
+    }
+
+    private func commitTelemetry() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: configuration.telemetryCommitInterval)
+            let evicted = await telemetry.commit()
+            if evicted > 0 {
+                logger.warning(
+                    "readings nobody had acknowledged were evicted", metadata: ["count": "\(evicted)"])
+            }
+        }
+    }
+
+    /// One line that an operator understands: `systemctl status` shows it.
+    private func statusLine() async -> String {
+        let status = await site.status()
+        let answering = status.circuits.count { $0.noData == nil && $0.reading != nil }
+        let uplink = uplinkStatus
+        return """
+            \(answering) of \(status.circuits.count) meters answer, \
+            ledger \(status.isLedgerUsable ? "in order" : "unusable, breakers held"), \
+            uplink \(uplink.condition), \(uplink.ledgerQueued + uplink.telemetryQueued) records wait
+            """
+    }
+
+    private func busService(_ bus: BusConfiguration) -> BusService? {
+        guard let port = ports[bus.id], let mailbox = mailboxes[bus.id] else { return nil }
+        var busLogger = logger
+        busLogger[metadataKey: "bus"] = "\(bus.id)"
+        return BusService(
+            configuration: bus, port: port, mailbox: mailbox, profiles: profiles, periods: configuration.periods,
+            clock: clock, progress: progress, logger: busLogger, report: { [reporter] in reporter.yield($0) })
+    }
+
+    /// A port that is missing now may come back later, but a box none of whose ports can be used is not
+    /// running.
+    private static func openPorts(
+        _ configuration: GatewayConfiguration, logger: Logger
+    ) async throws(GatewayProblem) -> [BusID: BusPort] {
+        var ports: [BusID: BusPort] = [:]
+        var problems: [String] = []
+        for bus in configuration.buses {
+            let port = BusPort(bus: bus.id, path: bus.port, serial: bus.serial)
+            ports[bus.id] = port
+            do { try await port.open() } catch {
+                problems.append("bus \(bus.id): \(error)")
+                logger.error("a port cannot be opened", metadata: ["bus": "\(bus.id)", "reason": "\(error)"])
+            }
+        }
+        if problems.count == configuration.buses.count { throw .device(problems.joined(separator: "\n")) }
+        return ports
+    }
+
+    /// A name that no other epoch of any gateway has.
+    private static func newEpoch() -> String {
+        let hexadecimal = String(UInt64.random(in: .min ... .max), radix: 16)
+        return String(repeating: "0", count: 16 - hexadecimal.count) + hexadecimal
+    }
+
+    private static func orProblem<Value, Failure: Error>(
+        _ body: () throws(Failure) -> Value
+    ) throws(GatewayProblem) -> Value {
+        do { return try body() } catch {
+            if case .locked? = error as? StorageError { throw .busy("\(error)") }
+            if error is StorageError { throw .device("\(error)") }
+            throw .configuration("\(error)")
+        }
+    }
+}

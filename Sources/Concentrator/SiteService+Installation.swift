@@ -1,0 +1,147 @@
+internal import ConfigurationReader
+internal import Logging
+internal import MeterProfiles
+internal import Metering
+internal import Prepaid
+internal import Storage
+
+/// What an import did.
+public struct ImportSummary: Hashable, Sendable {
+    public let newMeters: Int
+    public let newAccounts: Int
+    public let changedAccounts: Int
+    public let circuits: Int
+}
+
+extension SiteService {
+    /// Installs what an import file asks for: adds what is new, brings the rest up to date. Money moves
+    /// only by postings: what was used is settled at the old price, an opening balance is posted once.
+    func install(_ plan: SiteImport) async throws -> ImportSummary {
+        let now = clock.now()
+        let known = try ledger.site()
+        try check(plan, against: known)
+        for key in groups.keys.sorted() { change(key, now: now) { group, _ in group.settleNow() } }
+        let knownAccounts = Dictionary(uniqueKeysWithValues: try ledger.site().accounts.map { ($0.id, $0) })
+        var transaction = LedgerTransaction(changes: [], installation: plan.site, actor: "operator")
+        var changed = 0
+        for account in plan.site.accounts {
+            if let old = knownAccounts[account.id] {
+                if old.settings != account.settings { changed += 1 }
+                continue
+            }
+            guard let opening = plan.openings[account.id] else { continue }
+            var opened = account
+            opened.balance = opening
+            var change = LedgerChange()
+            change.account = opened
+            change.postings = [
+                Posting(
+                    account: account.id, cause: .opening, debit: .opening, credit: .customer(account.id),
+                    amount: opening, balanceAfter: opening, carryTenthsAfter: 0)
+            ]
+            transaction.changes.append(change)
+        }
+        let newAccounts = plan.site.accounts.count { knownAccounts[$0.id] == nil }
+        let newMeters = plan.site.meters.count { meters[$0.id] == nil }
+        var note = LedgerChange()
+        note.events = [
+            Event(
+                .siteImported, .gateway,
+                [
+                    "new_meters": String(newMeters), "new_accounts": String(newAccounts),
+                    "changed_accounts": String(changed), "circuits": String(plan.site.circuits.count),
+                ])
+        ]
+        transaction.changes.append(note)
+        try ledger.commit(transaction, at: now)
+        ledgerChanged.raise()
+        await telemetry.commit()
+        load(try ledger.site(), lastAccepted: try await telemetry.lastAccepted())
+        return ImportSummary(
+            newMeters: newMeters, newAccounts: newAccounts, changedAccounts: changed,
+            circuits: plan.site.circuits.count)
+    }
+
+    /// Builds the groups anew from what is stored, keeping what only this run knows of circuits that stay.
+    func load(_ site: StoredSite, lastAccepted: [CircuitID: CounterMark]) {
+        let running = Dictionary(
+            groups.values.flatMap(\.circuits).map { ($0.circuit.id, $0) }, uniquingKeysWith: { first, _ in first })
+        meters = Dictionary(uniqueKeysWithValues: site.meters.map { ($0.id, $0) })
+        (groups, groupOfCircuit, groupOfAccount, circuitOfMeter, circuitOfBreaker) = ([:], [:], [:], [:], [:])
+        let states = site.circuits.compactMap { state($0, running: running[$0.id], lastAccepted: lastAccepted[$0.id]) }
+        var key = 0
+        for account in site.accounts {
+            add(SupplyGroup(account: account, circuits: states.filter { $0.circuit.account == account.id }), key: key)
+            groupOfAccount[account.id] = key
+            key += 1
+        }
+        for state in states where state.circuit.account == nil {
+            add(SupplyGroup(account: nil, circuits: [state]), key: key)
+            key += 1
+        }
+        for meter in site.meters where observations[meter.id] == nil { observations[meter.id] = .noData(.neverRead) }
+        for (bus, mailbox) in mailboxes { mailbox.setDevices(site.meters.filter { $0.address.bus == bus }) }
+    }
+
+    private func add(_ group: SupplyGroup, key: Int) {
+        groups[key] = group
+        for state in group.circuits {
+            groupOfCircuit[state.circuit.id] = key
+            circuitOfMeter[state.circuit.meter] = state.circuit.id
+            if let breaker = state.circuit.breaker { circuitOfBreaker[breaker] = state.circuit.id }
+        }
+    }
+
+    private func state(
+        _ stored: StoredCircuit, running: CircuitState?, lastAccepted: CounterMark?
+    ) -> CircuitState? {
+        guard let meter = meters[stored.meter], let profile = profiles[meter.profile], let billing = profile.billing,
+            let commodity = profile.commodity
+        else {
+            logger.error(
+                "a circuit's profile is missing; the circuit is left alone",
+                metadata: ["circuit": "\(stored.id)", "meter": "\(stored.meter)"])
+            return nil
+        }
+        let circuit = SiteCircuit(
+            id: stored.id, account: stored.account, meter: stored.meter, commodity: commodity,
+            counter: CounterRules(modulus: billing.modulus, step: billing.step, ratedPerHour: stored.ratedPerHour),
+            breaker: stored.breaker)
+        if let running, running.circuit == circuit { return running }
+        return CircuitState(
+            circuit: circuit, posted: stored.posted, lastAccepted: lastAccepted, memory: stored.memory)
+    }
+
+    /// What must not change under an account or a circuit that has a history.
+    private func check(_ plan: SiteImport, against known: StoredSite) throws(ConfigurationProblems) {
+        var problems: [ConfigurationProblem] = []
+        func refuse(_ what: String, _ remedy: String) {
+            problems.append(ConfigurationProblem(file: "import", line: 0, what: what, remedy: remedy))
+        }
+        for account in plan.site.accounts {
+            guard let old = known.accounts.first(where: { $0.id == account.id }) else { continue }
+            if old.customerNumber != account.customerNumber || old.issuer != account.issuer {
+                refuse(
+                    "account \(account.id) belongs to customer \(old.customerNumber) of \(old.issuer)",
+                    "open a new account for the new customer")
+            }
+        }
+        for circuit in plan.site.circuits {
+            guard let old = known.circuits.first(where: { $0.id == circuit.id }) else { continue }
+            if old.meter != circuit.meter || old.account != circuit.account {
+                refuse(
+                    "circuit \(circuit.id) is that of meter \(old.meter) and account \(old.account?.rawValue ?? "none")",
+                    "give the new circuit a name of its own")
+            }
+        }
+        for meter in plan.site.meters {
+            let holder = known.meters.first { $0.address == meter.address && $0.id != meter.id }
+            if let holder, !plan.site.meters.contains(where: { $0.id == holder.id }) {
+                refuse(
+                    "unit \(meter.address) is that of meter \(holder.id)",
+                    "correct the address, or list \(holder.id) with its new one")
+            }
+        }
+        if !problems.isEmpty { throw ConfigurationProblems(problems) }
+    }
+}

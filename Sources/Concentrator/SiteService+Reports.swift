@@ -1,0 +1,85 @@
+internal import Logging
+internal import MeterProfiles
+internal import Metering
+internal import Prepaid
+internal import Storage
+
+extension SiteService {
+    /// Takes what a bus reports.
+    func take(_ report: BusReport) async {
+        switch report {
+        case .answered(let meter, let values, let positions, let now):
+            await takeAnswer(of: meter, values: values, positions: positions, now: now)
+        case .failed(let meter, let reason, _): observations[meter] = .noData(reason)
+        case .lost(let meter, let now): note(Event(.meterLost, .meter(meter), ["reason": reason(of: meter)]), at: now)
+        case .found(let meter, let now):
+            note(Event(.meterFound, .meter(meter)), at: now)
+            for (breaker, circuit) in circuitOfBreaker where breaker.device == meters[meter]?.address {
+                if let key = groupOfCircuit[circuit] { groups[key]?.deviceReturned(of: circuit) }
+            }
+        case .orderEnded(let order, let position, let now):
+            guard let key = groupOfCircuit[order.circuit] else { return }
+            change(key, now: now) { group, site in
+                group.orderEnded(order.circuit, readBack: position, now: now, site: site)
+            }
+        case .busLost(let bus, let reason, let now): note(Event(.busLost, .bus(bus), ["reason": reason]), at: now)
+        case .busFound(let bus, let now): note(Event(.busFound, .bus(bus)), at: now)
+        }
+    }
+
+    /// Looks at everything that depends on time: staleness, slow retries, the end of the day.
+    func tick() {
+        let now = clock.now()
+        let today = now.trust == .untrusted ? nil : zone.day(containing: now.wall)
+        for key in groups.keys.sorted() {
+            guard let group = groups[key] else { continue }
+            let isDayOver =
+                today != nil
+                && group.circuits.contains { state in
+                    state.posted.map { $0.at.trust != .untrusted && zone.day(containing: $0.at.wall) != today } ?? false
+                }
+            change(key, now: now) { group, site in isDayOver ? group.settleNow() : group.tick(now: now, site: site) }
+        }
+    }
+
+    private func takeAnswer(
+        of meter: MeterID, values: [Channel: Int64]?, positions: [Int: BreakerPosition], now: Timestamp
+    ) async {
+        if let values { await takeReading(Reading(meter: meter, at: now, values: values)) }
+        guard let device = meters[meter]?.address else { return }
+        for (point, position) in positions {
+            guard let circuit = circuitOfBreaker[BreakerAddress(device: device, point: point)],
+                let key = groupOfCircuit[circuit]
+            else { continue }
+            change(key, now: now) { group, site in group.take(position: position, of: circuit, now: now, site: site) }
+        }
+    }
+
+    private func takeReading(_ reading: Reading) async {
+        observations[reading.meter] = .reading(reading)
+        lastReadings[reading.meter] = reading
+        var marks: [CircuitID: CounterMark] = [:]
+        if let circuit = circuitOfMeter[reading.meter], let key = groupOfCircuit[circuit],
+            let device = meters[reading.meter], let billing = profiles[device.profile]?.billing,
+            let counter = reading[billing.channel]
+        {
+            change(key, now: reading.at) { group, site in
+                group.take(
+                    counter: counter, activePower: reading[.activePower], of: circuit, now: reading.at, site: site)
+            }
+            marks[circuit] = groups[key]?.circuits.first { $0.circuit.id == circuit }?.track.lastAccepted
+        }
+        await telemetry.add(reading, marks: marks)
+    }
+
+    private func note(_ event: Event, at now: Timestamp) {
+        do { try record([event], actor: "gateway", at: now) } catch {
+            logger.error("an event could not be kept", metadata: ["event": "\(event.code)", "reason": "\(error)"])
+        }
+    }
+
+    private func reason(of meter: MeterID) -> String {
+        if case .noData(let reason)? = observations[meter] { return reason.rawValue }
+        return "unknown"
+    }
+}

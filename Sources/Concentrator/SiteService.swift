@@ -1,0 +1,145 @@
+internal import Logging
+internal import MeterProfiles
+internal import Metering
+internal import Prepaid
+internal import Storage
+internal import Threading
+internal import UplinkProtocol
+
+/// Keeps the site's accounts and breakers, on a thread of its own. Owns `ledger.db`; every decision is
+/// taken by the pure core, committed, and only then acted on.
+public actor SiteService {
+    let ledger: LedgerStore
+    let profiles: ProfileLibrary
+    let clock: GatewayClock
+    let logger: Logger
+    let staleAfter: Duration
+    let zone: TimeZoneTable
+    let mailboxes: [BusID: BusMailbox]
+    let telemetry: TelemetryService
+    /// Raised when the ledger log has grown.
+    let ledgerChanged: Signal
+    /// Called once when the ledger must not be written again before it is opened anew.
+    let onLedgerLost: @Sendable (StorageError) -> Void
+    private let executor: ThreadExecutor
+
+    /// The settlement groups, by their key.
+    var groups: [Int: SupplyGroup] = [:]
+    var groupOfCircuit: [CircuitID: Int] = [:]
+    var groupOfAccount: [AccountID: Int] = [:]
+    var circuitOfMeter: [MeterID: CircuitID] = [:]
+    var circuitOfBreaker: [BreakerAddress: CircuitID] = [:]
+    var meters: [MeterID: SiteMeter] = [:]
+    var observations: [MeterID: Observation] = [:]
+    var lastReadings: [MeterID: Reading] = [:]
+    var fastMeters: Set<MeterID> = []
+    var isLedgerUsable = true
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    init(
+        ledger: LedgerStore, profiles: ProfileLibrary, clock: GatewayClock, zone: TimeZoneTable,
+        staleAfter: Duration, mailboxes: [BusID: BusMailbox], telemetry: TelemetryService, ledgerChanged: Signal,
+        logger: Logger, onLedgerLost: @escaping @Sendable (StorageError) -> Void
+    ) {
+        self.ledger = ledger
+        self.profiles = profiles
+        self.clock = clock
+        self.zone = zone
+        self.staleAfter = staleAfter
+        self.mailboxes = mailboxes
+        self.telemetry = telemetry
+        self.ledgerChanged = ledgerChanged
+        self.logger = logger
+        self.onLedgerLost = onLedgerLost
+        executor = ThreadExecutor(name: "ledger")
+    }
+
+    /// Loads what is installed and tells the buses.
+    func start() async throws {
+        let marks = try await telemetry.lastAccepted()
+        load(try ledger.site(), lastAccepted: marks)
+        try record([Event(.daemonStarted, .gateway)], actor: "gateway", at: clock.now())
+    }
+
+    /// Posts what was used, notes the stop, closes the ledger.
+    func stop() {
+        let now = clock.now()
+        for key in groups.keys.sorted() { change(key, now: now) { group, _ in group.settleNow() } }
+        try? record([Event(.daemonStopped, .gateway)], actor: "gateway", at: now)
+        try? ledger.close()
+    }
+
+    var conditions: SiteConditions {
+        SiteConditions(isLedgerUsable: isLedgerUsable, isMassCutHeld: false, staleAfter: staleAfter)
+    }
+
+    /// Takes one event on a group: decides on a copy, commits, keeps the copy, acts. Where the commit
+    /// fails the group stays as it was, and only what safety or an operator wants is acted on.
+    @discardableResult
+    func change(
+        _ key: Int, now: Timestamp, _ decide: (inout SupplyGroup, SiteConditions) -> GroupOutcome
+    ) -> Bool {
+        guard var group = groups[key] else { return false }
+        let outcome = decide(&group, conditions)
+        return keep(
+            group, key: key, outcome: outcome, transaction: LedgerTransaction(changes: [outcome.change]), now: now)
+    }
+
+    func keep(
+        _ group: SupplyGroup, key: Int, outcome: GroupOutcome, transaction: LedgerTransaction, now: Timestamp
+    ) -> Bool {
+        let isEmpty = outcome.change.isEmpty && transaction.command == nil
+        guard isEmpty || commit(transaction, at: now) else {
+            dispatch(outcome.orders.filter(\.actsWithoutLedger))
+            return false
+        }
+        groups[key] = group
+        dispatch(outcome.orders)
+        updateFast()
+        return true
+    }
+
+    func commit(_ transaction: LedgerTransaction, at now: Timestamp) -> Bool {
+        do {
+            try ledger.commit(transaction, at: now)
+            isLedgerUsable = true
+            ledgerChanged.raise()
+            return true
+        } catch {
+            if isLedgerUsable {
+                logger.critical("the ledger cannot be written; breakers are held", metadata: ["reason": "\(error)"])
+            }
+            if case .refused = error { return false }
+            isLedgerUsable = false
+            if error.stopsWriting { onLedgerLost(error) }
+            return false
+        }
+    }
+
+    func record(_ events: [Event], actor: String, at now: Timestamp) throws {
+        var change = LedgerChange()
+        change.events = events
+        try ledger.commit(LedgerTransaction(changes: [change], actor: actor), at: now)
+        ledgerChanged.raise()
+    }
+
+    private func dispatch(_ orders: [BreakerOrder]) {
+        for order in orders { mailboxes[order.breaker.device.bus]?.send(order) }
+    }
+
+    /// Circuits whose balance is near its end are polled fast.
+    private func updateFast() {
+        var fast: Set<MeterID> = []
+        for group in groups.values {
+            guard let account = group.account, account.state == .open, account.alarm >= .second, account.alarm != .cut
+            else { continue }
+            for state in group.circuits { fast.insert(state.circuit.meter) }
+        }
+        guard fast != fastMeters else { return }
+        fastMeters = fast
+        for (bus, mailbox) in mailboxes {
+            mailbox.setFast(fast.filter { meters[$0]?.address.bus == bus })
+        }
+    }
+}

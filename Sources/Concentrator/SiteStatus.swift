@@ -1,0 +1,68 @@
+public import Metering
+public import Prepaid
+public import Storage
+public import UplinkProtocol
+
+/// One circuit, as people look at it.
+public struct CircuitStatus: Hashable, Sendable {
+    public let circuit: CircuitID
+    public let meter: MeterID
+    public let address: UnitAddress
+    public let account: AccountID?
+    /// The last reading of this run; nil before the first.
+    public let reading: Reading?
+    /// Why there is no newer one; nil while the meter answers.
+    public let noData: NoDataReason?
+    public let balance: Money?
+    public let alarm: AlarmLevel?
+    /// As last read back; nil before the first.
+    public let breaker: BreakerPosition?
+    public let hasBreaker: Bool
+    public let decision: BreakerDecision?
+    public let isQuarantined: Bool
+    public let isOpenedElsewhere: Bool
+}
+
+/// The whole site at one moment.
+public struct SiteStatus: Sendable {
+    public let now: Timestamp
+    public let circuits: [CircuitStatus]
+    /// Devices without a circuit: relay boards.
+    public let otherDevices: [SiteMeter]
+    public let isLedgerUsable: Bool
+    public let chainHead: ChainHead?
+}
+
+extension SiteService {
+    public func status() -> SiteStatus {
+        let circuits = groups.values.flatMap { group in
+            group.circuits.compactMap { state in circuitStatus(state, of: group) }
+        }
+        let withCircuit = Set(circuits.map(\.meter))
+        return SiteStatus(
+            now: clock.now(), circuits: circuits.sorted { $0.circuit < $1.circuit },
+            otherDevices: meters.values.filter { !withCircuit.contains($0.id) }.sorted { $0.id < $1.id },
+            isLedgerUsable: isLedgerUsable, chainHead: try? ledger.head())
+    }
+
+    /// The postings of an account, oldest first.
+    public func statement(of account: AccountID, limit: Int) throws(StorageError) -> [LedgerRecord] {
+        try ledger.statement(of: account, limit: limit)
+    }
+
+    public func verifyLedger() throws(StorageError) -> LedgerVerification { try ledger.verify() }
+
+    private func circuitStatus(_ state: CircuitState, of group: SupplyGroup) -> CircuitStatus? {
+        let circuit = state.circuit
+        guard let address = meters[circuit.meter]?.address else { return nil }
+        var noData: NoDataReason?
+        if case .noData(let reason)? = observations[circuit.meter] { noData = reason }
+        let memory = state.reconciler.memory
+        return CircuitStatus(
+            circuit: circuit.id, meter: circuit.meter, address: address, account: circuit.account,
+            reading: lastReadings[circuit.meter], noData: noData, balance: group.liveBalance,
+            alarm: group.account?.alarm, breaker: memory.intended == nil ? memory.confirmed : nil,
+            hasBreaker: circuit.breaker != nil, decision: state.decision, isQuarantined: state.track.isQuarantined,
+            isOpenedElsewhere: memory.isOpenedElsewhere)
+    }
+}

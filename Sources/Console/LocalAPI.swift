@@ -1,0 +1,126 @@
+public import Concentrator
+internal import ConfigurationReader
+internal import HTTPTypes
+public import Hummingbird
+public import Logging
+internal import Metering
+internal import NIOCore
+internal import Storage
+internal import UplinkProtocol
+
+/// The daemon's own API: JSON over a unix-domain socket, for the command line and for scripts on the
+/// box. Who may open the socket may do everything: its directory's rights are the lock.
+public struct LocalAPI: Sendable {
+    private let gateway: RunningGateway
+
+    /// An import of 2000 circuits has 300 KB.
+    private static let largestImport = 4 * 1024 * 1024
+    /// Postings in one statement, at most.
+    private static let longestStatement = 10_000
+
+    public init(gateway: RunningGateway) { self.gateway = gateway }
+
+    /// - Parameter onReady: called when the socket listens.
+    public func application(
+        socketPath: String, logger: Logger, onReady: @escaping @Sendable () async -> Void
+    ) -> some ApplicationProtocol {
+        let router = Router()
+        router.get("/v1/status") { _, _ in await status() }
+        router.get("/v1/meters") { _, _ in await meters() }
+        router.post("/v1/import") { request, _ in try await importSite(request) }
+        router.get("/v1/ledger/verify") { _, _ in await verify() }
+        router.get("/v1/ledger/accounts/:account") { request, context in
+            await statement(
+                of: context.parameters.get("account") ?? "",
+                limit: request.uri.queryParameters.get("limit", as: Int.self) ?? 100)
+        }
+        return Application(
+            router: router, configuration: .init(address: .unixDomainSocket(path: socketPath)),
+            onServerRunning: { _ in await onReady() }, logger: logger)
+    }
+
+    private func status() async -> Response {
+        let status = await gateway.site.status()
+        let uplink = gateway.uplinkStatus
+        return answer(
+            .ok,
+            .object([
+                "gateway": .string(gateway.configuration.gateway.rawValue), "at": status.now.json,
+                "ledger_usable": .boolean(status.isLedgerUsable),
+                "chain_head": status.chainHead.map {
+                    .object(["seq": .integer($0.sequence), "hash": .string($0.hash.description)])
+                } ?? .null,
+                "circuits": .integer(Int64(status.circuits.count)),
+                "answering": .integer(Int64(status.circuits.count { $0.noData == nil && $0.reading != nil })),
+                "buses": .array(
+                    gateway.configuration.buses.map {
+                        .object(["bus": .string($0.id.rawValue), "port": .string($0.port)])
+                    }),
+                "uplink": .object([
+                    "condition": .string(uplink.condition), "ledger_queued": .integer(uplink.ledgerQueued),
+                    "telemetry_queued": .integer(uplink.telemetryQueued),
+                    "problem": uplink.problem.map(JSONValue.string) ?? .null,
+                ]),
+            ]))
+    }
+
+    private func meters() async -> Response {
+        let status = await gateway.site.status()
+        let uplink = gateway.uplinkStatus
+        return answer(
+            .ok,
+            .object([
+                "queued": .integer(uplink.ledgerQueued + uplink.telemetryQueued),
+                "uplink": .string(uplink.condition),
+                "circuits": .array(status.circuits.map { MeterJSON.circuit($0, now: status.now) }),
+                "devices": .array(status.otherDevices.map(MeterJSON.device)),
+            ]))
+    }
+
+    private func importSite(_ request: Request) async throws -> Response {
+        let body = try await request.body.collect(upTo: Self.largestImport)
+        let file = request.uri.queryParameters.get("file") ?? "import"
+        do {
+            let summary = try await gateway.install(csv: String(buffer: body), file: file)
+            return answer(
+                .ok,
+                .object([
+                    "new_meters": .integer(Int64(summary.newMeters)),
+                    "new_accounts": .integer(Int64(summary.newAccounts)),
+                    "changed_accounts": .integer(Int64(summary.changedAccounts)),
+                    "circuits": .integer(Int64(summary.circuits)),
+                ]))
+        } catch let problems as ConfigurationProblems {
+            return answer(.unprocessableContent, .object(["error": .string(problems.description)]))
+        } catch {
+            return answer(.serviceUnavailable, .object(["error": .string("\(error)")]))
+        }
+    }
+
+    private func statement(of name: String, limit: Int) async -> Response {
+        guard let account = AccountID(rawValue: name) else {
+            return answer(.badRequest, .object(["error": .string("'\(name)' is no account's name")]))
+        }
+        do {
+            let records = try await gateway.site.statement(
+                of: account, limit: min(max(limit, 1), Self.longestStatement))
+            return answer(.ok, .array(records.map(\.json)))
+        } catch {
+            return answer(.serviceUnavailable, .object(["error": .string(error.description)]))
+        }
+    }
+
+    private func verify() async -> Response {
+        do {
+            return answer(.ok, MeterJSON.verification(try await gateway.site.verifyLedger()))
+        } catch {
+            return answer(.serviceUnavailable, .object(["error": .string(error.description)]))
+        }
+    }
+
+    private func answer(_ status: HTTPResponse.Status, _ json: JSONValue) -> Response {
+        Response(
+            status: status, headers: [.contentType: "application/json"],
+            body: .init(byteBuffer: ByteBuffer(bytes: json.canonicalBytes())))
+    }
+}

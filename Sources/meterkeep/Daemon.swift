@@ -1,0 +1,100 @@
+import ArgumentParser
+import Board
+import Concentrator
+import ConfigurationReader
+import Console
+import Foundation
+import Hummingbird
+import Logging
+import ServiceLifecycle
+import UnixSignals
+
+/// The daemon.
+struct Daemon: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Run the gateway (as meterkeepd does).")
+
+    @Option(help: "The configuration file.") var config: String = "/etc/meterkeep/gateway.yaml"
+    @Flag(help: "Check the configuration, say what would run, and end.") var check = false
+    @Option(help: "How much is logged.") var logLevel: LogLevel = .info
+
+    enum LogLevel: String, ExpressibleByArgument, CaseIterable {
+        case error, warning, info, debug
+    }
+
+    func run() async throws {
+        do {
+            let configuration = try Self.load(config)
+            if check {
+                print(try CheckReport(configuration).text)
+                return
+            }
+            try await start(configuration)
+        } catch let problems as ConfigurationProblems {
+            complain(problems.description)
+            throw ExitCode(78)
+        } catch let problem as GatewayProblem {
+            complain(problem.description)
+            throw ExitCode(problem.exitCode)
+        }
+    }
+
+    static func load(_ path: String) throws -> GatewayConfiguration {
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+            throw GatewayProblem.configuration(
+                "\(path) cannot be read; name the configuration with --config, or copy etc/gateway.yaml there")
+        }
+        return try GatewayConfiguration(file: path, text: text)
+    }
+
+    private func start(_ configuration: GatewayConfiguration) async throws {
+        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        var logger = Logger(label: "meterkeepd")
+        logger.logLevel = Logger.Level(rawValue: logLevel.rawValue) ?? .info
+        let notifier = ServiceNotifier(environment: ProcessInfo.processInfo.environment)
+        let gateway = try await RunningGateway(configuration: configuration, notifier: notifier, logger: logger)
+        // The data directory is ours by now, so a socket that is there was left by a daemon that died.
+        try? FileManager.default.removeItem(atPath: configuration.socketPath)
+        let listening = Signal()
+        var quiet = logger
+        quiet.logLevel = .warning
+        let api = LocalAPI(gateway: gateway).application(socketPath: configuration.socketPath, logger: quiet) {
+            listening.raise()
+        }
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [
+                    .init(
+                        service: GatewayRun(gateway: gateway, listening: listening, logger: logger),
+                        successTerminationBehavior: .gracefullyShutdownGroup,
+                        failureTerminationBehavior: .gracefullyShutdownGroup),
+                    .init(service: api, failureTerminationBehavior: .gracefullyShutdownGroup),
+                ],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet))
+        do {
+            try await group.run()
+        } catch let problem as GatewayProblem {
+            throw problem
+        } catch {
+            throw GatewayProblem.device(
+                "the local API cannot listen at \(configuration.socketPath): \(error); check 'socket' and its directory"
+            )
+        }
+        try? FileManager.default.removeItem(atPath: configuration.socketPath)
+    }
+}
+
+/// The gateway as a service that is ready only when the local API listens too.
+private struct GatewayRun: Service {
+    let gateway: RunningGateway
+    let listening: Signal
+    let logger: Logger
+
+    func run() async throws {
+        try await cancelWhenGracefulShutdown {
+            try await gateway.run {
+                await listening.wait(longest: .seconds(10))
+                logger.info("ready", metadata: ["gateway": "\(gateway.configuration.gateway)"])
+            }
+        }
+    }
+}

@@ -1,0 +1,26 @@
+import ArgumentParser
+import Foundation
+
+/// One executable: the daemon when it is called `meterkeepd` or with the word `daemon`, the operator's
+/// command otherwise.
+@main
+struct Meterkeep: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "meterkeep",
+        abstract: "Prepaid metering gateway.",
+        discussion: """
+            Called as meterkeepd it is the daemon itself. Exit codes: 0 done, 64 wrong usage, 65 refused input, 69 no \
+            daemon, 70 ledger lost, 74 port or file unusable, 75 in use by another, 78 wrong configuration.
+            """,
+        subcommands: [Daemon.self, Import.self, Meters.self, Status.self, LedgerCommand.self])
+
+    static func main() async {
+        var arguments = Array(CommandLine.arguments.dropFirst())
+        let name = CommandLine.arguments.first.map { URL(filePath: $0).lastPathComponent }
+        if name == "meterkeepd" { arguments.insert("daemon", at: 0) }
+        await Self.main(arguments)
+    }
+}
+
+/// Prints to standard error.
+func complain(_ text: String) { FileHandle.standardError.write(Data("meterkeep: \(text)\n".utf8)) }

@@ -1,0 +1,93 @@
+import ArgumentParser
+import Console
+import Foundation
+import UplinkProtocol
+
+/// Where the daemon listens.
+struct DaemonSocket: ParsableArguments {
+    @Option(help: "The socket of the running daemon.") var socket: String = "/run/meterkeep/meterkeep.sock"
+    @Flag(help: "Print JSON.") var json = false
+
+    /// Asks the daemon; what it refuses ends the program with its exit code.
+    func ask(_ path: String, body: String? = nil) async throws -> JSONValue {
+        let client = LocalClient(socketPath: socket)
+        do {
+            if let body { return try await client.post(path, body: body) }
+            return try await client.get(path)
+        } catch let error as LocalClientError {
+            complain(error.description)
+            throw ExitCode(error.exitCode)
+        }
+    }
+}
+
+struct Import: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Install meters, accounts and breakers from a CSV file.",
+        discussion: "The columns are explained in etc/meters.example.csv. The file is taken as a whole or not at all.")
+
+    @OptionGroup var daemon: DaemonSocket
+    @Argument(help: "The file.") var file: String
+
+    func run() async throws {
+        guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
+            complain("\(file) cannot be read as UTF-8 text; check its name and its encoding")
+            throw ExitCode(65)
+        }
+        let name = file.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? "import"
+        let answer = try await daemon.ask("/v1/import?file=\(name)", body: text)
+        if daemon.json {
+            print(answer.canonicalText)
+            return
+        }
+        func count(_ key: String) -> Int64 { answer.object?[key]?.integer ?? 0 }
+        print(
+            "\(count("circuits")) circuits in the file: \(count("new_meters")) new devices, "
+                + "\(count("new_accounts")) new accounts, \(count("changed_accounts")) changed")
+    }
+}
+
+struct Meters: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show every circuit: power, energy, balance, breaker, age.")
+
+    @OptionGroup var daemon: DaemonSocket
+    @Flag(help: "Show it again every second, until interrupted.") var watch = false
+
+    func run() async throws {
+        repeat {
+            let answer = try await daemon.ask("/v1/meters")
+            let text = daemon.json ? answer.canonicalText : MeterTable(answer).text
+            print(watch ? "\u{1B}[H\u{1B}[2J" + text : text)
+            if watch { try await Task.sleep(for: .seconds(1)) }
+        } while watch
+    }
+}
+
+struct Status: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Show how the gateway is.")
+
+    @OptionGroup var daemon: DaemonSocket
+
+    func run() async throws {
+        let answer = try await daemon.ask("/v1/status")
+        if daemon.json {
+            print(answer.canonicalText)
+            return
+        }
+        let status = answer.object ?? [:]
+        let uplink = status["uplink"]?.object ?? [:]
+        let head = status["chain_head"]?.object ?? [:]
+        print("gateway   \(status["gateway"]?.string ?? "?")")
+        print("meters    \(status["answering"]?.integer ?? 0) of \(status["circuits"]?.integer ?? 0) answer")
+        print(
+            "ledger    \(status["ledger_usable"]?.boolean == true ? "in order" : "unusable, breakers are held"), "
+                + "record \(head["seq"]?.integer ?? 0) \(String((head["hash"]?.string ?? "").prefix(12)))")
+        print(
+            "uplink    \(uplink["condition"]?.string ?? "?"), \(uplink["ledger_queued"]?.integer ?? 0) ledger records "
+                + "and \(uplink["telemetry_queued"]?.integer ?? 0) readings wait")
+        if let problem = uplink["problem"]?.string { print("          \(problem)") }
+        let at = status["at"]?.object ?? [:]
+        print("clock     \(at["trust"]?.string ?? "?")")
+    }
+}
