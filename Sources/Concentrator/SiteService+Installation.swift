@@ -56,7 +56,7 @@ extension SiteService {
         try ledger.commit(transaction, at: now)
         ledgerChanged.raise()
         await telemetry.commit()
-        load(try ledger.site(), lastAccepted: try await telemetry.lastAccepted())
+        load(try ledger.site(), lastAccepted: await telemetry.lastAccepted())
         return ImportSummary(
             newMeters: newMeters, newAccounts: newAccounts, changedAccounts: changed,
             circuits: plan.site.circuits.count)

@@ -57,7 +57,7 @@ public actor SiteService {
 
     /// Loads what is installed and tells the buses.
     func start() async throws {
-        let marks = try await telemetry.lastAccepted()
+        let marks = await telemetry.lastAccepted()
         load(try ledger.site(), lastAccepted: marks)
         try record([Event(.daemonStarted, .gateway)], actor: "gateway", at: clock.now())
     }

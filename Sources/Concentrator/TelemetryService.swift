@@ -49,7 +49,7 @@ public actor TelemetryService {
         }
     }
 
-    public func lastAccepted() throws(StorageError) -> [CircuitID: CounterMark] { try store.lastAccepted() }
+    public func lastAccepted() -> [CircuitID: CounterMark] { store.lastAccepted }
 
     public func records(after sequence: Int64, limit: Int) throws(StorageError) -> [TelemetryRecord] {
         try store.records(after: sequence, limit: limit)
@@ -64,7 +64,7 @@ public actor TelemetryService {
     /// Readings that a consumer has not acknowledged, those not yet committed included.
     public func queued(for consumer: String) -> Int64 {
         let cursor = (try? store.cursor(of: consumer)) ?? 0
-        return ((try? store.lastSequence()) ?? 0) - cursor + Int64(waiting.count)
+        return store.lastSequence - cursor + Int64(waiting.count)
     }
 
     public func close() {
