@@ -1,3 +1,4 @@
+#define _DEFAULT_SOURCE
 #include "clinux_pty.h"
 
 #include <fcntl.h>
@@ -20,4 +21,11 @@ fail:
     close(master);
     close(*slave);
     return -1;
+}
+
+void clinux_rest_pty(int slave) {
+    struct termios settings;
+    if (tcgetattr(slave, &settings) != 0 || cfgetospeed(&settings) == B50) return;
+    cfsetspeed(&settings, B50);
+    tcsetattr(slave, TCSANOW, &settings);
 }

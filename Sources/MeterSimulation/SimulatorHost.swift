@@ -142,8 +142,9 @@ private final class PacedLine: Sendable {
             // A request that does not go on is given up after half a second.
             let ready = clinux_wait_for_input(master, frame.isEmpty ? 200_000_000 : 500_000_000)
             if ready == 0 {
-                if frame.isEmpty { continue }
-                return (frame, false)
+                guard frame.isEmpty else { return (frame, false) }
+                clinux_rest_pty(slave)
+                continue
             }
             let count = ready > 0 ? Glibc.read(master, &buffer, buffer.count) : -1
             guard count > 0 else { return nil }

@@ -6,4 +6,9 @@
 // the slave stays open in `slave`, so that the master does not hang up between two users.
 int clinux_open_pty(char *path, unsigned long capacity, int *slave);
 
+// Sets the slave to a speed that no line uses. A pseudo terminal keeps no parity, and glibc reports
+// that as an error of tcsetattr(3) unless the call changed something else too: this makes sure of it
+// for the next program that opens the line.
+void clinux_rest_pty(int slave);
+
 #endif
