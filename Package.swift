@@ -113,7 +113,7 @@ let tests: [Target] = [
     .testTarget(
         name: "UplinkProtocolTests", dependencies: ["UplinkProtocol", "Metering", "Prepaid"], swiftSettings: strict),
     .testTarget(
-        name: "FieldBusTests", dependencies: ["FieldBus", "MeterProfiles", "MeterSimulation", "Metering"],
+        name: "FieldBusTests", dependencies: ["CLinux", "FieldBus", "MeterProfiles", "MeterSimulation", "Metering"],
         swiftSettings: strict),
     .testTarget(
         name: "MeterSimulationTests", dependencies: ["ConfigurationReader", "MeterProfiles", "MeterSimulation"],

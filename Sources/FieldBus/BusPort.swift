@@ -1,21 +1,7 @@
 private import CLinux
-private import CModbus
-private import Glibc
 public import MeterProfiles
 public import Metering
 private import Threading
-
-/// What came of one request, and what it cost.
-public struct BusTransaction: Sendable {
-    /// Registers, or bits as 0 and 1; empty for a write that was echoed.
-    public let result: Result<[UInt16], BusFault>
-    /// The first byte's way out.
-    public let sentAt: MonotonicTime
-    /// The last byte, or the end of the wait.
-    public let endedAt: MonotonicTime
-
-    public var duration: Duration { endedAt - sentAt }
-}
 
 /// One RS485 port and its only owner, on a thread of its own. libmodbus opens the line, sets its
 /// format and sends; the silence between frames, the answer and its checks are kept here.
@@ -24,19 +10,27 @@ public actor BusPort {
     public nonisolated let serial: SerialFormat
 
     private let executor: ThreadExecutor
-    private var line: Line?
+    private let silence: Duration
+    private var line: SerialLine?
+    /// The line has been silent for long enough from here on, as far as is known.
     private var freeAt = MonotonicTime.zero
+    private var unsettled = UnsettledAnswers()
+    private var lastAsked: UInt8?
+    private var lineEchoes = false
+    private var buffer = [UInt8](repeating: 0, count: 512)
 
     /// A pause within one answer that ends it: USB adapters and UARTs deliver in bursts.
     private static let longestPauseInAnswer: Duration = .milliseconds(40)
-    /// What may be drained after an error before the line counts as babbling.
-    private static let longestDrain: Duration = .milliseconds(200)
+    /// How long a request waits for a line that babbles before it is sent all the same.
+    private static let longestWaitForSilence: Duration = .milliseconds(200)
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    public init(bus: BusID, path: String, serial: SerialFormat) {
+    /// - Parameter extraSilence: kept beside the 3.5 characters, for devices that need more.
+    public init(bus: BusID, path: String, serial: SerialFormat, extraSilence: Duration = .zero) {
         self.path = path
         self.serial = serial
+        silence = serial.interFrameSilence + max(.zero, extraSilence)
         executor = ThreadExecutor(name: "bus-\(bus)")
     }
 
@@ -45,16 +39,32 @@ public actor BusPort {
     /// Opens the port and keeps other programs away from it.
     public func open() throws(PortError) {
         guard line == nil else { return }
-        line = try Line(path: path, serial: serial)
-        freeAt = Self.now() + serial.interFrameSilence
+        clinux_sharpen_timers_of_this_thread()
+        line = try SerialLine(path: path, serial: serial)
+        freeAt = SerialLine.now() + silence
     }
 
-    public func close() { line = nil }
+    public func close() {
+        line = nil
+        unsettled.forget()
+    }
 
-    /// Reads registers or bits.
+    /// Reads registers or bits. Where a late answer of this unit could be taken for the answer, a short
+    /// read of another length goes first; what it costs is in the transaction.
     /// - Parameter timeout: until the first byte of the answer, counted from the request's last byte.
     public func read(unit: UInt8, _ request: ReadRequest, timeout: Duration) -> BusTransaction {
-        exchange(RTUFrame.request(unit: unit, read: request), expected: .values(request), timeout: timeout)
+        let bytes = RTUFrame.request(unit: unit, read: request)
+        let settling = unsettled.settlingRead(unit: unit, before: request, request: bytes, at: SerialLine.now())
+        guard let settling else { return exchange(bytes, expected: .values(request), timeout: timeout) }
+        let first = exchange(
+            RTUFrame.request(unit: unit, read: settling), expected: .values(settling), timeout: timeout)
+        switch first.result {
+        case .success, .failure(.exception):
+            var second = exchange(bytes, expected: .values(request), timeout: timeout, began: first.sentAt)
+            second.notes = first.notes + second.notes
+            return second
+        case .failure: return first
+        }
     }
 
     /// Writes; done means that the device repeated the write, not that anything moved.
@@ -62,170 +72,163 @@ public actor BusPort {
         exchange(RTUFrame.request(unit: unit, write: write), expected: .echo, timeout: timeout)
     }
 
-    private func exchange(_ request: [UInt8], expected: ExpectedAnswer, timeout: Duration) -> BusTransaction {
-        guard let line else {
-            let now = Self.now()
-            return BusTransaction(result: .failure(.portLost(reason: "not open")), sentAt: now, endedAt: now)
-        }
-        Self.wait(until: freeAt)
-        line.discardInput()
-        let sentAt = Self.now()
-        if let reason = line.send(request) { return lose(reason, since: sentAt) }
-        let requestOut = sentAt + serial.duration(ofCharacters: Double(request.count + 2))
-        var assembler = AnswerAssembler(request: request, expected: expected)
+    private func exchange(
+        _ request: [UInt8], expected: ExpectedAnswer, timeout: Duration, began: MonotonicTime? = nil
+    ) -> BusTransaction {
+        var attempt = Attempt(request: request, expected: expected, lineEchoes: lineEchoes, began: began)
+        guard let line else { return attempt.lost("not open", at: SerialLine.now()) }
+        if let reason = awaitSilence(line, notes: &attempt.notes) { return lose(attempt, reason) }
+        attempt.sentAt = SerialLine.now()
+        if let reason = line.send(request) { return lose(attempt, reason) }
+        let requestOut = attempt.sentAt + serial.duration(ofCharacters: Double(request.count + 2))
+        let answerBy = requestOut + max(.zero, timeout)
         var lastByteAt = requestOut
-        var buffer = [UInt8](repeating: 0, count: 512)
         var state = AnswerAssembler.State.waiting
         while state == .waiting {
-            let deadline =
-                assembler.hasReceivedAny
-                ? lastByteAt + Self.longestPauseInAnswer
-                : requestOut + timeout
+            let deadline = attempt.deadline(answerBy: answerBy, lastByteAt: lastByteAt, serial: serial)
             switch line.receive(into: &buffer, until: deadline) {
             case .bytes(let count):
-                lastByteAt = Self.now()
-                state = assembler.take(buffer[..<count])
-            case .silence: state = assembler.stateAtSilence
-            case .lost(let reason): return lose(reason, since: sentAt)
+                lastByteAt = SerialLine.now()
+                state = attempt.assembler.take(buffer[..<count])
+                attempt.notice(requestOut: requestOut, lastByteAt: lastByteAt)
+                if state == .waiting, count <= 2 { rest(attempt.assembler.missing, from: lastByteAt) }
+            case .silence: state = attempt.assembler.stateAtSilence()
+            case .lost(let reason): return lose(attempt, reason)
             }
         }
-        let endedAt = Self.now()
-        freeAt = max(lastByteAt, requestOut) + serial.interFrameSilence
+        freeAt = max(lastByteAt, requestOut) + silence
+        return finish(attempt, state, requestOut: requestOut, lastByteAt: lastByteAt)
+    }
+
+    /// One attempt while it is under way.
+    private struct Attempt {
+        let request: [UInt8]
+        let expected: ExpectedAnswer
+        let began: MonotonicTime?
+        var assembler: AnswerAssembler
+        var sentAt = MonotonicTime.zero
+        var turnaround: Duration?
+        var notes: [LineNote] = []
+
+        init(request: [UInt8], expected: ExpectedAnswer, lineEchoes: Bool, began: MonotonicTime?) {
+            self.request = request
+            self.expected = expected
+            self.began = began
+            assembler = AnswerAssembler(request: request, expected: expected, lineEchoes: lineEchoes)
+        }
+
+        var shape: UnsettledAnswers.Shape { .init(function: request[1], length: expected.length) }
+
+        /// While an answer is coming, a pause ends it; before it, only the time-out does.
+        func deadline(
+            answerBy: MonotonicTime, lastByteAt: MonotonicTime, serial: SerialFormat
+        ) -> MonotonicTime {
+            let pause = lastByteAt + BusPort.longestPauseInAnswer
+            if let missing = assembler.missing { return pause + serial.duration(ofCharacters: Double(missing)) }
+            return assembler.noiseCount > 0 ? max(pause, answerBy) : answerBy
+        }
+
+        mutating func notice(requestOut: MonotonicTime, lastByteAt: MonotonicTime) {
+            guard turnaround == nil, !assembler.received.isEmpty else { return }
+            turnaround = max(.zero, lastByteAt - requestOut)
+        }
+
+        func transaction(_ result: Result<[UInt16], BusFault>, endedAt: MonotonicTime) -> BusTransaction {
+            BusTransaction(
+                unit: request[0], request: request, received: assembler.received, result: result,
+                sentAt: began ?? sentAt, turnaround: turnaround, endedAt: endedAt, notes: notes)
+        }
+
+        mutating func lost(_ reason: String, at now: MonotonicTime) -> BusTransaction {
+            if sentAt == .zero { sentAt = now }
+            return transaction(.failure(.portLost(reason: reason)), endedAt: now)
+        }
+    }
+
+    private func finish(
+        _ attempt: Attempt, _ state: AnswerAssembler.State, requestOut: MonotonicTime, lastByteAt: MonotonicTime
+    ) -> BusTransaction {
+        var attempt = attempt
+        let endedAt = SerialLine.now()
+        let unit = attempt.request[0]
+        if case .values = attempt.expected, !attempt.assembler.received.isEmpty {
+            lineEchoes = attempt.assembler.sawLocalEcho
+        }
+        if attempt.assembler.sawLocalEcho { attempt.notes.append(.localEcho) }
+        let strangers = attempt.assembler.strangers.map {
+            unsettled.arrived($0, at: lastByteAt, lastAsked: unit)
+        }
+        attempt.notes += strangers
+        if attempt.assembler.noiseCount > 0 { attempt.notes.append(.noise(bytes: attempt.assembler.noiseCount)) }
+        lastAsked = unit
+        var result: Result<[UInt16], BusFault>
         switch state {
-        case .done(let words): return BusTransaction(result: .success(words), sentAt: sentAt, endedAt: endedAt)
-        case .failed(let fault):
-            if case .exception = fault {} else { drain(line) }
-            return BusTransaction(result: .failure(fault), sentAt: sentAt, endedAt: endedAt)
-        case .waiting: return lose("no state", since: sentAt)
+        case .done(let words): result = .success(words)
+        case .failed(let fault): result = .failure(fault)
+        case .waiting: result = .failure(.timeout)
         }
-    }
-
-    /// Reads away what is still coming until the line is silent, so that it cannot be taken for the next
-    /// answer.
-    private func drain(_ line: Line) {
-        let limit = Self.now() + Self.longestDrain
-        var buffer = [UInt8](repeating: 0, count: 512)
-        var quietUntil = Self.now() + serial.interFrameSilence
-        while quietUntil < limit, case .bytes = line.receive(into: &buffer, until: quietUntil) {
-            quietUntil = Self.now() + max(serial.interFrameSilence, Self.longestPauseInAnswer)
+        // What other units said too late is not this unit's doing.
+        if result == .failure(.wrongAnswer), !strangers.isEmpty, strangers.allSatisfy(\.isLate) {
+            result = .failure(.timeout)
         }
-        freeAt = Self.now() + serial.interFrameSilence
-    }
-
-    private func lose(_ reason: String, since sentAt: MonotonicTime) -> BusTransaction {
-        line = nil
-        return BusTransaction(result: .failure(.portLost(reason: reason)), sentAt: sentAt, endedAt: Self.now())
-    }
-
-    fileprivate static func now() -> MonotonicTime {
-        var time = timespec()
-        clock_gettime(CLOCK_BOOTTIME, &time)
-        return MonotonicTime(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
-    }
-
-    /// Sleeps to a measured moment: early is a protocol error, late costs bus time.
-    private static func wait(until moment: MonotonicTime) {
-        while case let left = (moment - now()).wholeNanoseconds, left > 0 {
-            var request = timespec(tv_sec: Int(left / 1_000_000_000), tv_nsec: Int(left % 1_000_000_000))
-            nanosleep(&request, nil)
+        switch result {
+        case .success, .failure(.exception):
+            unsettled.answered(
+                unit: unit, request: attempt.request, shape: attempt.shape, outAt: requestOut,
+                turnaround: attempt.turnaround ?? .zero)
+        case .failure:
+            unsettled.missed(unit: unit, request: attempt.request, shape: attempt.shape, outAt: requestOut)
         }
+        return attempt.transaction(result, endedAt: endedAt)
+    }
+
+    /// Waits until the line has been silent for 3.5 characters, and notes what it says meanwhile.
+    /// - Returns: the reason when the port is lost.
+    private func awaitSilence(_ line: SerialLine, notes: inout [LineNote]) -> String? {
+        var strays: [UInt8] = []
+        let limit = max(SerialLine.now(), freeAt) + Self.longestWaitForSilence
+        listening: while true {
+            switch line.receive(into: &buffer, until: freeAt) {
+            case .silence: break listening
+            case .lost(let reason): return reason
+            case .bytes(let count):
+                let now = SerialLine.now()
+                if strays.count < buffer.count { strays += buffer[..<count] }
+                freeAt = now + silence
+                if now >= limit { break listening }
+            }
+        }
+        guard !strays.isEmpty else { return nil }
+        var head = 0
+        var noiseCount = 0
+        while head < strays.count {
+            if let length = RTUFrame.wholeFrame(strays[head...]) {
+                let frame = Array(strays[head..<(head + length)])
+                notes.append(unsettled.arrived(frame, at: SerialLine.now(), lastAsked: lastAsked))
+                head += length
+            } else {
+                noiseCount += 1
+                head += 1
+            }
+        }
+        if noiseCount > 0 { notes.append(.noise(bytes: noiseCount)) }
+        return nil
+    }
+
+    /// Sleeps while the rest of an answer is on the wire, up to its last character, rather than wake for
+    /// each.
+    private func rest(_ missing: Int?, from lastByteAt: MonotonicTime) {
+        guard let missing, missing > 2 else { return }
+        SerialLine.sleep(until: lastByteAt + serial.duration(ofCharacters: Double(missing) - 1.5))
+    }
+
+    private func lose(_ attempt: Attempt, _ reason: String) -> BusTransaction {
+        var attempt = attempt
+        close()
+        return attempt.lost(reason, at: SerialLine.now())
     }
 }
 
-/// An open serial line.
-private final class Line {
-    enum Arrival {
-        case bytes(Int)
-        case silence
-        case lost(String)
-    }
-
-    private let context: OpaquePointer
-    private let descriptor: Int32
-    /// Holds the lock that programs respect which do not use TIOCEXCL.
-    private let lock: Int32
-
-    init(path: String, serial: SerialFormat) throws(PortError) {
-        lock = try Self.lock(path)
-        let parity = Int8(bitPattern: UInt8(ascii: serial.parity == .none ? "N" : serial.parity == .even ? "E" : "O"))
-        guard let context = modbus_new_rtu(path, Int32(serial.baud), parity, 8, Int32(serial.stopBits)) else {
-            let reason = Self.reason(errno)
-            Glibc.close(lock)
-            throw .failed(path: path, reason: reason)
-        }
-        guard modbus_connect(context) == 0 else {
-            let code = errno
-            modbus_free(context)
-            Glibc.close(lock)
-            throw Self.error(code, path: path)
-        }
-        let descriptor = modbus_get_socket(context)
-        // libmodbus waits with select(2): a descriptor of 1024 or more would write past its set.
-        guard (0..<1024).contains(descriptor) else {
-            modbus_close(context)
-            modbus_free(context)
-            Glibc.close(lock)
-            throw .failed(path: path, reason: "too many open files")
-        }
-        _ = clinux_exclude_others(descriptor)
-        self.context = context
-        self.descriptor = descriptor
-    }
-
-    deinit {
-        modbus_close(context)
-        modbus_free(context)
-        Glibc.close(lock)
-    }
-
-    func discardInput() { modbus_flush(context) }
-
-    /// Sends a request; libmodbus adds the CRC. Nil when it is on its way, else the reason.
-    func send(_ request: [UInt8]) -> String? {
-        modbus_set_slave(context, Int32(request[0]))
-        let sent = modbus_send_raw_request(context, request, Int32(request.count))
-        return sent < 0 ? Self.reason(errno) : nil
-    }
-
-    /// Waits for bytes until a moment.
-    func receive(into buffer: inout [UInt8], until deadline: MonotonicTime) -> Arrival {
-        while true {
-            let left = max(0, (deadline - BusPort.now()).wholeNanoseconds)
-            let ready = clinux_wait_for_input(descriptor, left)
-            if ready < 0 {
-                if errno == EINTR { continue }
-                return .lost(Self.reason(errno))
-            }
-            if ready == 0 { return .silence }
-            let count = Glibc.read(descriptor, &buffer, buffer.count)
-            if count > 0 { return .bytes(count) }
-            if count < 0, errno == EINTR || errno == EAGAIN { continue }
-            return .lost(count == 0 ? "hung up" : Self.reason(errno))
-        }
-    }
-
-    private static func lock(_ path: String) throws(PortError) -> Int32 {
-        let lock = Glibc.open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
-        guard lock >= 0 else { throw error(errno, path: path) }
-        guard isatty(lock) == 1 else {
-            Glibc.close(lock)
-            throw .notASerialPort(path: path)
-        }
-        guard clinux_lock_exclusively(lock) == 0 else {
-            Glibc.close(lock)
-            throw .busy(path: path)
-        }
-        return lock
-    }
-
-    private static func error(_ code: Int32, path: String) -> PortError {
-        switch code {
-        case ENOENT, ENODEV, ENXIO: .absent(path: path)
-        case EBUSY: .busy(path: path)
-        case EACCES, EPERM: .notPermitted(path: path)
-        default: .failed(path: path, reason: reason(code))
-        }
-    }
-
-    private static func reason(_ code: Int32) -> String { String(cString: strerror(code)) }
+extension LineNote {
+    fileprivate var isLate: Bool { if case .lateAnswer = self { true } else { false } }
 }

@@ -33,7 +33,24 @@ struct AnswerAssemblerTests {
         Row(name: "another function", arrivals: [sealed("01 03 04 42 BF 00 00")], state: .failed(.wrongAnswer)),
         Row(
             name: "a late answer of another length",
-            arrivals: [sealed("01 04 08 00 01 00 02 00 03 00 04")], state: .failed(.badFrame)),
+            arrivals: [sealed("01 04 08 00 01 00 02 00 03 00 04")], state: .failed(.wrongAnswer)),
+        Row(
+            name: "a late answer of another length, then the answer",
+            arrivals: [sealed("01 04 08 00 01 00 02 00 03 00 04"), good], state: .done([0x42BF, 0])),
+        Row(
+            name: "another unit's late answer, then the answer",
+            arrivals: [sealed("02 04 04 11 11 22 22") + good], state: .done([0x42BF, 0])),
+        Row(
+            name: "another master's request, then the answer",
+            arrivals: [sealed("07 03 00 00 00 02"), good], state: .done([0x42BF, 0])),
+        Row(name: "noise before the answer", arrivals: [bytes("00 FE 01") + good], state: .done([0x42BF, 0])),
+        Row(
+            name: "noise before the answer that looks like its start",
+            arrivals: [bytes("01 01") + good], state: .done([0x42BF, 0])),
+        Row(name: "noise after the answer", arrivals: [good + bytes("00")], state: .failed(.wrongAnswer)),
+        Row(
+            name: "one byte at a time", arrivals: (sealed("01 04 00 0C 00 02") + good).map { [$0] },
+            state: .done([0x42BF, 0])),
         Row(name: "two answers on end", arrivals: [good + good], state: .failed(.wrongAnswer)),
         Row(
             name: "the adapter's own echo before the answer", arrivals: [sealed("01 04 00 0C 00 02") + good],
@@ -50,7 +67,7 @@ struct AnswerAssemblerTests {
         var assembler = AnswerAssembler(request: Self.request, expected: .values(read))
         var state = AnswerAssembler.State.waiting
         for arrival in row.arrivals where state == .waiting { state = assembler.take(arrival) }
-        if state == .waiting { state = assembler.stateAtSilence }
+        if state == .waiting { state = assembler.stateAtSilence() }
         #expect(state == row.state)
     }
 
@@ -69,7 +86,13 @@ struct AnswerAssemblerTests {
         var plain = AnswerAssembler(request: request, expected: .echo)
         #expect(plain.take(echo) == .done([]))
         var other = AnswerAssembler(request: request, expected: .echo)
-        #expect(other.take(sealed("64 05 00 03 00 00")) == .failed(.wrongAnswer))
+        #expect(other.take(sealed("64 05 00 03 00 00")) == .waiting)
+        #expect(other.stateAtSilence() == .failed(.wrongAnswer))
+        var echoing = AnswerAssembler(request: request, expected: .echo, lineEchoes: true)
+        #expect(echoing.take(echo) == .waiting)
+        #expect(echoing.stateAtSilence() == .failed(.timeout))
+        var answered = AnswerAssembler(request: request, expected: .echo, lineEchoes: true)
+        #expect(answered.take(echo + echo) == .done([]))
         var registers = AnswerAssembler(
             request: RTUFrame.request(unit: 9, write: .registers(address: 0x57, values: [1, 0])), expected: .echo)
         #expect(registers.take(sealed("09 10 00 57 00 02")) == .done([]))

@@ -94,13 +94,20 @@ struct BusPortTests {
         arguments: [
             (.badCRC, .badFrame), (.truncated, .badFrame), (.exception, .exception(code: 4)),
             (.wrongUnit, .wrongAnswer),
-            (.noise, .badFrame),
         ] as [(Fault, BusFault)])
     func spoiled(fault: Fault, expected: BusFault) async {
         bench.set(fault, on: "M-2", true)
         #expect(await read(2) == .failure(expected))
         bench.set(fault, on: "M-2", false)
         #expect(await read(2) == .success([0, 2000]))
+    }
+
+    @Test("stray bytes before an answer are stepped over, and counted")
+    func noise() async {
+        bench.set(.noise, on: "M-1", true)
+        let first = await port.read(unit: 1, energy, timeout: .milliseconds(300))
+        #expect(first.result == .success([0, 1000]))
+        #expect(first.notes == [.noise(bytes: 3)])
     }
 
     @Test("an adapter's own echo is taken off")

@@ -1,0 +1,122 @@
+private import CLinux
+private import CModbus
+private import Glibc
+internal import MeterProfiles
+internal import Metering
+
+/// An open serial line. libmodbus opens it, sets its format, seals and sends; what comes in is read here.
+final class SerialLine {
+    enum Arrival {
+        case bytes(Int)
+        case silence
+        case lost(String)
+    }
+
+    private let context: OpaquePointer
+    private let descriptor: Int32
+    /// Holds the lock that programs respect which do not use TIOCEXCL.
+    private let lock: Int32
+
+    init(path: String, serial: SerialFormat) throws(PortError) {
+        lock = try Self.lock(path)
+        let parity = Int8(bitPattern: UInt8(ascii: serial.parity == .none ? "N" : serial.parity == .even ? "E" : "O"))
+        guard let context = modbus_new_rtu(path, Int32(serial.baud), parity, 8, Int32(serial.stopBits)) else {
+            let reason = Self.reason(errno)
+            Glibc.close(lock)
+            throw .failed(path: path, reason: reason)
+        }
+        guard modbus_connect(context) == 0 else {
+            let code = errno
+            modbus_free(context)
+            Glibc.close(lock)
+            throw Self.error(code, path: path)
+        }
+        let descriptor = modbus_get_socket(context)
+        // libmodbus waits with select(2): a descriptor of 1024 or more would write past its set.
+        guard (0..<1024).contains(descriptor) else {
+            modbus_close(context)
+            modbus_free(context)
+            Glibc.close(lock)
+            throw .failed(path: path, reason: "too many open files")
+        }
+        _ = clinux_exclude_others(descriptor)
+        _ = clinux_deliver_at_once(descriptor)
+        self.context = context
+        self.descriptor = descriptor
+    }
+
+    deinit {
+        modbus_close(context)
+        modbus_free(context)
+        Glibc.close(lock)
+    }
+
+    /// Sends a request; libmodbus adds the CRC. Nil when it is on its way, else the reason.
+    func send(_ request: [UInt8]) -> String? {
+        modbus_set_slave(context, Int32(request[0]))
+        let sent = modbus_send_raw_request(context, request, Int32(request.count))
+        return sent < 0 ? Self.reason(errno) : nil
+    }
+
+    /// Waits for bytes until a moment; with a moment that is past, takes what is there.
+    func receive(into buffer: inout [UInt8], until deadline: MonotonicTime) -> Arrival {
+        while true {
+            let left = max(0, (deadline - SerialLine.now()).wholeNanoseconds)
+            if left > 0 {
+                let ready = clinux_wait_for_input(descriptor, left)
+                if ready < 0 {
+                    if errno == EINTR { continue }
+                    return .lost(Self.reason(errno))
+                }
+                if ready == 0 { return .silence }
+            }
+            let count = Glibc.read(descriptor, &buffer, buffer.count)
+            if count > 0 { return .bytes(count) }
+            let code = errno
+            if count < 0, code == EINTR { continue }
+            // The line is set to VMIN 0: an empty one reads as 0 bytes, like one that was hung up. Only
+            // where poll(2) promised bytes does it mean the latter.
+            if left == 0, count == 0 || code == EAGAIN { return .silence }
+            if count < 0, code == EAGAIN { continue }
+            return .lost(count == 0 ? "hung up" : Self.reason(code))
+        }
+    }
+
+    static func now() -> MonotonicTime {
+        var time = timespec()
+        clock_gettime(CLOCK_BOOTTIME, &time)
+        return MonotonicTime(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+    }
+
+    static func sleep(until moment: MonotonicTime) {
+        while case let left = (moment - now()).wholeNanoseconds, left > 0 {
+            var request = timespec(tv_sec: Int(left / 1_000_000_000), tv_nsec: Int(left % 1_000_000_000))
+            nanosleep(&request, nil)
+        }
+    }
+
+    private static func lock(_ path: String) throws(PortError) -> Int32 {
+        let lock = Glibc.open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
+        guard lock >= 0 else { throw error(errno, path: path) }
+        guard isatty(lock) == 1 else {
+            Glibc.close(lock)
+            throw .notASerialPort(path: path)
+        }
+        guard clinux_lock_exclusively(lock) == 0 else {
+            Glibc.close(lock)
+            throw .busy(path: path)
+        }
+        return lock
+    }
+
+    private static func error(_ code: Int32, path: String) -> PortError {
+        switch code {
+        case ENOENT, ENODEV, ENXIO: .absent(path: path)
+        case EBUSY: .busy(path: path)
+        case EACCES, EPERM: .notPermitted(path: path)
+        default: .failed(path: path, reason: reason(code))
+        }
+    }
+
+    private static func reason(_ code: Int32) -> String { String(cString: strerror(code)) }
+}
