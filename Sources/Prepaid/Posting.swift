@@ -12,6 +12,8 @@ public enum Book: Hashable, Sendable, CustomStringConvertible {
     case opening
     /// Corrections by an operator.
     case adjustment
+    /// Credit on its way from one customer to another; empty after every commit.
+    case transfer
 
     /// `customer:A-101`, `payments`, `consumption:electricity`, ...
     public var description: String {
@@ -21,6 +23,7 @@ public enum Book: Hashable, Sendable, CustomStringConvertible {
         case .consumption(let commodity): "consumption:\(commodity.rawValue)"
         case .opening: "opening"
         case .adjustment: "adjustment"
+        case .transfer: "transfer"
         }
     }
 
@@ -31,6 +34,7 @@ public enum Book: Hashable, Sendable, CustomStringConvertible {
         case ("payments", nil): self = .payments
         case ("opening", nil): self = .opening
         case ("adjustment", nil): self = .adjustment
+        case ("transfer", nil): self = .transfer
         case ("customer", let name?):
             guard let account = AccountID(rawValue: name) else { return nil }
             self = .customer(account)
@@ -50,7 +54,12 @@ public enum PostingCause: String, Hashable, Sendable, CaseIterable {
     case refund
     case reversal
     case clear
+    case preset
     case transfer
+    /// A counter's unexplained move that a person decided to bill.
+    case disputed
+    /// A counter's unexplained move that a person decided not to bill.
+    case writeOff = "write_off"
 }
 
 /// The stretch of a meter's counter that a consumption posting bills.
@@ -92,11 +101,13 @@ public struct Posting: Hashable, Sendable {
     public let rechargeNumber: Int64?
     /// The command that asked for it.
     public let command: String?
+    /// The record of the ledger log that this posting undoes or decides; no record twice.
+    public let concerns: Int64?
 
     public init(
         account: AccountID, cause: PostingCause, debit: Book, credit: Book, amount: Money, balanceAfter: Money,
         carryTenthsAfter: Int64, span: CounterSpan? = nil, isEstimated: Bool = false, rechargeNumber: Int64? = nil,
-        command: String? = nil
+        command: String? = nil, concerns: Int64? = nil
     ) {
         self.account = account
         self.cause = cause
@@ -109,5 +120,6 @@ public struct Posting: Hashable, Sendable {
         self.isEstimated = isEstimated
         self.rechargeNumber = rechargeNumber
         self.command = command
+        self.concerns = concerns
     }
 }

@@ -33,10 +33,16 @@ extension SupplyGroup {
         }
     }
 
-    /// Posts consumption. `circuitsEndingAt` bounds single circuits to an earlier mark than the last
-    /// accepted one.
+    /// Posts consumption. `circuitsEndingAt` bounds single circuits to another mark than the last accepted
+    /// one.
     mutating func settle(circuitsEndingAt ends: [CircuitID: CounterMark] = [:], into outcome: inout GroupOutcome) {
-        guard let account else { return }
+        if let fault = settleOrFault(circuitsEndingAt: ends, into: &outcome) { reportFault(fault, into: &outcome) }
+    }
+
+    mutating func settleOrFault(
+        circuitsEndingAt ends: [CircuitID: CounterMark] = [:], into outcome: inout GroupOutcome
+    ) -> SettlementFault? {
+        guard let account else { return nil }
         let counters = circuits.map { state in
             CircuitCounter(
                 circuit: state.circuit, posted: state.posted,
@@ -44,7 +50,7 @@ extension SupplyGroup {
         }
         do {
             let settlement = try account.settlingConsumption(counters)
-            guard !settlement.postings.isEmpty else { return }
+            guard !settlement.postings.isEmpty else { return nil }
             self.account = settlement.account
             for (circuit, mark) in settlement.marks {
                 guard let index = index(of: circuit) else { continue }
@@ -53,9 +59,8 @@ extension SupplyGroup {
             }
             outcome.change.postings += settlement.postings
             outcome.change.account = settlement.account
-        } catch {
-            reportFault(error, into: &outcome)
-        }
+            return nil
+        } catch { return error }
     }
 
     /// Raises and clears alarms, then decides every breaker of the group.

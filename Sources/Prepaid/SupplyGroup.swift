@@ -38,6 +38,8 @@ public struct CircuitState: Hashable, Sendable {
 public struct LedgerChange: Hashable, Sendable {
     /// The account after the change; nil where it did not change.
     public var account: Account?
+    /// Whether the account's settings are part of the change.
+    public var hasNewSettings = false
     public var postings: [Posting] = []
     public var events: [Event] = []
     /// Counters up to which consumption is posted now.

@@ -100,6 +100,8 @@ enum LedgerLayout {
             estimated INTEGER,
             recharge_number INTEGER,
             command TEXT,
+            -- The record that a reversal undoes or that a decision about a disputed delta settles: once.
+            concerns INTEGER REFERENCES ledger (sequence) CHECK (concerns < sequence),
             -- Any other record: its canonical JSON body, under the name of its kind.
             kind TEXT CHECK (kind IN ('event', 'command')),
             body TEXT,
@@ -109,6 +111,7 @@ enum LedgerLayout {
             CHECK (account IS NULL OR carry_after BETWEEN 0 AND 9)
         ) STRICT;
         CREATE INDEX ledger_by_account ON ledger (account, sequence) WHERE account IS NOT NULL;
+        CREATE UNIQUE INDEX ledger_by_concern ON ledger (concerns) WHERE concerns IS NOT NULL;
         CREATE TRIGGER ledger_keeps_rows BEFORE UPDATE ON ledger
             BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
         CREATE TRIGGER ledger_loses_none BEFORE DELETE ON ledger

@@ -30,9 +30,9 @@ enum LedgerRow {
                 sql: """
                     INSERT INTO ledger (sequence, previous, boot, monotonic, wall, trust, actor, account, cause, debit,
                         credit, amount, balance_after, carry_after, circuit, counter_from, counter_to, quantity, price,
-                        estimated, recharge_number, command)
+                        estimated, recharge_number, command, concerns)
                     VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT key FROM account WHERE id = ?), ?, ?, ?, ?, ?, ?,
-                        (SELECT key FROM circuit WHERE id = ?), ?, ?, ?, ?, ?, ?, ?)
+                        (SELECT key FROM circuit WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?)
                     """
             ).execute(
                 arguments: StatementArguments(
@@ -43,7 +43,7 @@ enum LedgerRow {
                         posting.balanceAfter.microunits, posting.carryTenthsAfter, posting.span?.circuit.rawValue,
                         posting.span?.from, posting.span?.to, posting.span?.quantity,
                         posting.span?.price.tenThousandths, posting.isEstimated ? 1 : nil, posting.rechargeNumber,
-                        posting.command,
+                        posting.command, posting.concerns,
                     ]))
         case .event(let event): try insert(common, kind: "event", json: event.json, into: database)
         case .command(let command): try insert(common, kind: "command", json: command.json, into: database)
@@ -132,7 +132,7 @@ enum LedgerRow {
             account: account, cause: cause, debit: debit, credit: credit, amount: Money(microunits: amount),
             balanceAfter: Money(microunits: balanceAfter), carryTenthsAfter: carryAfter, span: span,
             isEstimated: row.read("estimated", as: Int64.self) == 1, rechargeNumber: row.read("recharge_number"),
-            command: row.read("command"))
+            command: row.read("command"), concerns: row.read("concerns"))
     }
 }
 

@@ -9,7 +9,7 @@ public final class LedgerStore: Sendable {
     public let gateway: GatewayID
     /// New with every new file: what keeps sequence numbers from ever repeating.
     public let epoch: String
-    private let handle: DatabaseHandle
+    let handle: DatabaseHandle
 
     public var path: String { handle.path }
 

@@ -40,7 +40,10 @@ struct LedgerWriter {
             try append(.event(event))
             try OpeningTable.note(event, sequence: head.sequence, in: database)
         }
-        if let account = change.account { try SiteTables.update(account, in: database) }
+        if let account = change.account {
+            try SiteTables.update(account, in: database)
+            if change.hasNewSettings { try SiteTables.updateSettings(account, in: database) }
+        }
         for (circuit, mark) in change.marks { try SiteTables.update(circuit, posted: mark, in: database) }
         for (circuit, memory) in change.breakers { try SiteTables.update(circuit, memory: memory, in: database) }
     }

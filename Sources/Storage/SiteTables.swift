@@ -58,7 +58,7 @@ enum SiteTables {
         try RowSeal.seal(.circuit, where: "id", is: circuit.id.rawValue, in: database)
     }
 
-    private static func updateSettings(_ account: Account, in database: Database) throws {
+    static func updateSettings(_ account: Account, in database: Database) throws {
         let settings = account.settings
         try database.execute(
             sql: """

@@ -19,6 +19,7 @@ extension Posting {
         if isEstimated { members["estimated"] = .boolean(true) }
         if let rechargeNumber { members["recharge_number"] = .integer(rechargeNumber) }
         if let command { members["command"] = .string(command) }
+        if let concerns { members["concerns"] = .integer(concerns) }
         return .object(members)
     }
 
@@ -40,7 +41,7 @@ extension Posting {
             balanceAfter: Money(microunits: try reader.integer("balance_microunits")),
             carryTenthsAfter: try reader.integer("carry_tenths"), span: span, isEstimated: isEstimated,
             rechargeNumber: try reader.optionalInteger("recharge_number"),
-            command: try reader.optionalText("command"))
+            command: try reader.optionalText("command"), concerns: try reader.optionalInteger("concerns"))
         try reader.finish()
     }
 }
