@@ -78,7 +78,7 @@ let workbench: [Target] = [
         dependencies: [
             "Metering", "Prepaid", "UplinkProtocol", .crypto, .grdb, .httpTypes, .hummingbird, .hummingbirdTLS,
             .logging, .nioCore,
-            .nioSSL, .swiftASN1, .x509,
+            .nioSSL, .serviceLifecycle, .swiftASN1, .x509,
         ], swiftSettings: strict),
     .target(
         name: "MeterSimulation", dependencies: ["CLinux", "ConfigurationReader", "MeterProfiles", "Metering"],

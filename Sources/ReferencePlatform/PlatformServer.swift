@@ -6,6 +6,7 @@ public import Logging
 internal import Metering
 internal import NIOCore
 public import NIOSSL
+internal import ServiceLifecycle
 internal import SwiftASN1
 internal import UplinkProtocol
 internal import X509
@@ -121,7 +122,8 @@ public struct PlatformServer: Sendable {
         let wait = min(max(asked, 0), Self.longestWaitSeconds)
         var commands = try store.commands(for: gateway, after: after)
         if commands.isEmpty, wait > 0 {
-            await bell.wait(for: gateway, seconds: wait)
+            // A stop of the platform ends the waiting, not the answering.
+            await cancelWhenGracefulShutdown { await bell.wait(for: gateway, seconds: wait) }
             commands = try store.commands(for: gateway, after: after)
         }
         return Self.answer(.ok, .object(["commands": .array(commands)]))

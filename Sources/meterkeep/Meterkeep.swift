@@ -24,3 +24,6 @@ struct Meterkeep: AsyncParsableCommand {
 
 /// Prints to standard error.
 func complain(_ text: String) { FileHandle.standardError.write(Data("meterkeep: \(text)\n".utf8)) }
+
+/// Prints to standard output at once, into a pipe too.
+func show(_ text: String) { FileHandle.standardOutput.write(Data("\(text)\n".utf8)) }

@@ -58,7 +58,7 @@ struct Meters: AsyncParsableCommand {
         repeat {
             let answer = try await daemon.ask("/v1/meters")
             let text = daemon.json ? answer.canonicalText : MeterTable(answer).text
-            print(watch ? "\u{1B}[H\u{1B}[2J" + text : text)
+            show(watch ? "\u{1B}[H\u{1B}[2J" + text : text)
             if watch { try await Task.sleep(for: .seconds(1)) }
         } while watch
     }
