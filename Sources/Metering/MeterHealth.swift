@@ -24,6 +24,9 @@ public struct MeterHealth: Hashable, Sendable {
         return isLost
     }
 
+    /// There is reason to ask at once: the bus came back, or the device was heard.
+    public mutating func hoped() { notBefore = nil }
+
     /// The device did not answer as it should. The pause before it is asked again doubles from half a
     /// second to ten, and is longer than any answer that may still be on its way.
     /// - Returns: true when it is lost with this failure.

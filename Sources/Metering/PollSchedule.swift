@@ -1,4 +1,7 @@
 /// Which device of one bus is asked next. A value: the time is an argument, nothing is waited for here.
+///
+/// The order: fast class, then what the share of the doubtful allows, then all else by its deadline.
+/// Whatever is late by more than its period gets every second turn from the fast class.
 public struct PollSchedule: Sendable {
     /// What to do now.
     public enum Step: Hashable, Sendable {
@@ -31,111 +34,240 @@ public struct PollSchedule: Sendable {
         }
     }
 
-    private struct Entry {
-        let meter: MeterID
-        let requestGap: Duration
-        var due: [PollClass: MonotonicTime]
-        var isFast = false
-        var health = MeterHealth()
-        var freeAt: MonotonicTime
-    }
+    public enum HealthChange: Hashable, Sendable { case lost, found }
 
     /// The share of bus time that lost devices may take, in percent, however many they are.
     public static let lostSharePercent = 4
-    /// What of that share may be saved up.
-    public static let largestLostAllowance: Duration = .seconds(1)
+    /// What of that share may be saved up: the longest stall that the lost make for the others, where
+    /// one probe is not longer.
+    public static let largestLostAllowance: Duration = .milliseconds(150)
+    /// How long before a boundary every device is read once more.
+    public static let boundaryLead: Duration = .seconds(60)
 
     private let periods: Periods
-    private var entries: [Entry] = []
-    private var lostAllowance: Duration = .zero
+    private var entries: [ScheduledDevice] = []
+    private var indices: [MeterID: Int] = [:]
+    private var lostAllowance: Duration = Self.largestLostAllowance
     private var allowanceSince: MonotonicTime?
+    private var boundary: (at: MonotonicTime, pollClass: PollClass)?
+    /// What the last step was: two of the fast class, or two probes, do not follow each other while
+    /// others wait too long.
+    private var lastWasFast = false
+    private var lastWasDoubtful = false
 
     public init(periods: Periods) { self.periods = periods }
 
     public var meters: [MeterID] { entries.map(\.meter) }
 
     /// Adds a device; it is due at once.
-    public mutating func add(_ meter: MeterID, requestGap: Duration, now: MonotonicTime) {
-        guard !entries.contains(where: { $0.meter == meter }) else { return }
+    /// - Parameters:
+    ///   - requestGap: the pause that the model needs between two requests.
+    ///   - responseTimeout: how long the model may take to start its answer.
+    public mutating func add(
+        _ meter: MeterID, requestGap: Duration, responseTimeout: Duration = .seconds(1), now: MonotonicTime
+    ) {
+        guard indices[meter] == nil else { return }
+        indices[meter] = entries.count
         entries.append(
-            Entry(
-                meter: meter, requestGap: requestGap, due: [.fast: now, .normal: now, .slow: now], freeAt: now))
+            ScheduledDevice(meter: meter, requestGap: requestGap, responseTimeout: responseTimeout, now: now))
     }
 
-    public mutating func remove(_ meter: MeterID) { entries.removeAll { $0.meter == meter } }
+    public mutating func remove(_ meter: MeterID) {
+        guard indices[meter] != nil else { return }
+        entries.removeAll { $0.meter == meter }
+        indices = Dictionary(uniqueKeysWithValues: entries.indices.map { (entries[$0].meter, $0) })
+    }
 
     /// The devices whose fast class is wanted now: those with fast rules, or near their credit limit.
     public mutating func setFast(_ meters: Set<MeterID>) {
         for index in entries.indices { entries[index].isFast = meters.contains(entries[index].meter) }
     }
 
-    public func health(of meter: MeterID) -> MeterHealth? { entries.first { $0.meter == meter }?.health }
-
-    /// The step for this moment: the class whose deadline passed first; lost devices only within their
-    /// share.
-    public mutating func next(at now: MonotonicTime) -> Step {
-        saveAllowance(until: now)
-        var best: (due: MonotonicTime, step: Step)?
-        var wake: MonotonicTime?
-        for entry in entries {
-            guard let (at, step) = candidate(entry) else { continue }
-            if at > now {
-                wake = wake.map { min($0, at) } ?? at
-            } else if best.map({ at < $0.due }) ?? true {
-                best = (at, step)
-            }
+    /// Has everything of a class read within the minute before a moment, and again right after it: a
+    /// tariff or freeze boundary is split between two readings that are close to it.
+    public mutating func readClose(to moment: MonotonicTime, _ pollClass: PollClass) {
+        if let boundary, boundary == (moment, pollClass) { return }
+        boundary = (moment, pollClass)
+        let before = moment + (.zero - Self.boundaryLead)
+        for index in entries.indices {
+            entries[index].due[pollClass] = min(entries[index].due[pollClass], before)
         }
-        if let best { return best.step }
-        return .idle(until: wake ?? now + periods.fast)
     }
 
-    /// Notes what came of a step.
+    public func health(of meter: MeterID) -> MeterHealth? { indices[meter].map { entries[$0].health } }
+
+    public func answerTimes(of meter: MeterID) -> AnswerTimes? { indices[meter].map { entries[$0].times } }
+
+    /// How long the answers to this step's requests are waited for.
+    public func timeout(for step: Step) -> Duration {
+        switch step {
+        case .poll(let meter, _), .probe(let meter): indices[meter].map { entries[$0].timeout } ?? AnswerTimes.first
+        case .idle: .zero
+        }
+    }
+
+    /// The step for this moment.
+    public mutating func next(at now: MonotonicTime) -> Step {
+        saveAllowance(until: now)
+        if let boundary, now >= boundary.at { self.boundary = nil }
+        let view = survey(at: now)
+        let isStarving = view.regular.map { now - $0.due > periods.normal } ?? false
+        if let fast = view.fast, !(lastWasFast && isStarving) {
+            lastWasFast = true
+            return .poll(entries[fast.index].meter, .fast)
+        }
+        lastWasFast = false
+        if let doubtful = doubtfulTurn(view) {
+            lastWasDoubtful = true
+            return step(for: doubtful.index, at: now)
+        }
+        lastWasDoubtful = false
+        if let regular = view.regular { return step(for: regular.index, at: now) }
+        guard let lost = view.lost else { return .idle(until: view.wake ?? now + periods.fast) }
+        let lack = price(of: lost.index) - lostAllowance
+        let affordable = now + max(lack, .milliseconds(1)) * (100 / Self.lostSharePercent)
+        return .idle(until: view.wake.map { min($0, affordable) } ?? affordable)
+    }
+
+    /// Notes what came of a step. Not to be called for what a lost port did: see `busReturned`.
+    /// - Parameters:
+    ///   - took: the bus time it cost, from the first byte of the first request on.
+    ///   - turnaround: the slowest of its answers, from the request's end to the answer's start.
     /// - Returns: whether the device was lost or found with it.
     public mutating func record(
-        _ step: Step, answered: Bool, took: Duration, at now: MonotonicTime
+        _ step: Step, answered: Bool, took: Duration, turnaround: Duration? = nil, at now: MonotonicTime
     ) -> HealthChange? {
         let meter: MeterID
-        var pollClass = PollClass.fast
+        var pollClass: PollClass?
         switch step {
         case .poll(let polled, let which): (meter, pollClass) = (polled, which)
-        case .probe(let probed):
-            meter = probed
-            if !answered { lostAllowance -= took }
+        case .probe(let probed): meter = probed
         case .idle: return nil
         }
-        guard let index = entries.firstIndex(where: { $0.meter == meter }) else { return nil }
+        guard let index = indices[meter] else { return nil }
         entries[index].freeAt = now + entries[index].requestGap
-        guard answered else { return entries[index].health.failed(at: now) ? .lost : nil }
-        let isFound = entries[index].health.succeeded()
-        if isFound {
-            for which in PollClass.allCases { entries[index].due[which] = now }
-        } else {
-            for which in PollClass.allCases where which <= pollClass {
-                entries[index].due[which] = now + periods[which]
-            }
+        guard answered else {
+            if entries[index].isDoubtful, !entries[index].isHoped, hasLiving { lostAllowance -= max(.zero, took) }
+            entries[index].isHoped = false
+            return entries[index].health.failed(at: now) ? .lost : nil
         }
+        let wasSilent = !hasLiving
+        let isFound = entries[index].health.succeeded()
+        entries[index].isHoped = false
+        entries[index].times.answered(after: turnaround ?? min(took, entries[index].timeout))
+        if let pollClass {
+            for which in PollClass.allCases where which <= pollClass {
+                entries[index].due[which] = nextDue(which, after: now)
+            }
+        } else {
+            for which in PollClass.allCases { entries[index].due[which] = now }
+        }
+        if wasSilent { hopeForOthers(than: index) }
         return isFound ? .found : nil
     }
 
-    public enum HealthChange: Hashable, Sendable { case lost, found }
+    /// A device was heard after it was given up: it is slower than was thought, not gone.
+    public mutating func heardLate(_ meter: MeterID, after turnaround: Duration) {
+        guard let index = indices[meter] else { return }
+        entries[index].times.answered(after: turnaround)
+        guard entries[index].isDoubtful else { return }
+        entries[index].isHoped = true
+        entries[index].health.hoped()
+    }
 
-    /// When a device is due next, and for what.
-    private func candidate(_ entry: Entry) -> (MonotonicTime, Step)? {
-        if entry.health.isLost {
-            let at = max(entry.freeAt, entry.health.notBefore ?? entry.freeAt)
-            // Overdrawn: wait until the share has earned the debt back.
-            guard lostAllowance < .zero, let since = allowanceSince else { return (at, .probe(entry.meter)) }
-            let earned = (.zero - lostAllowance) * (100 / Self.lostSharePercent)
-            return (max(at, since + earned), .probe(entry.meter))
+    /// The port was opened again: every device is asked at once.
+    public mutating func busReturned() { hopeForOthers(than: nil) }
+}
+
+// MARK: - The choice
+
+extension PollSchedule {
+    private struct Candidate {
+        let index: Int
+        let due: MonotonicTime
+    }
+
+    private struct View {
+        var fast: Candidate?
+        var regular: Candidate?
+        /// There is reason to believe that it is back.
+        var hoped: Candidate?
+        /// It failed once or twice.
+        var failing: Candidate?
+        var lost: Candidate?
+        var wake: MonotonicTime?
+    }
+
+    /// The earliest deadline of each kind that may be met now, and the next moment at which one may.
+    private func survey(at now: MonotonicTime) -> View {
+        var view = View()
+        for index in entries.indices {
+            let floor = entries[index].askableFrom
+            if entries[index].isDoubtful {
+                if entries[index].isHoped {
+                    Self.consider(index, due: floor, floor: floor, now: now, best: &view.hoped, wake: &view.wake)
+                } else if entries[index].isProbed {
+                    Self.consider(index, due: floor, floor: floor, now: now, best: &view.lost, wake: &view.wake)
+                } else {
+                    Self.consider(index, due: floor, floor: floor, now: now, best: &view.failing, wake: &view.wake)
+                }
+                continue
+            }
+            let due = entries[index].due
+            if entries[index].isFast {
+                Self.consider(index, due: due.fast, floor: floor, now: now, best: &view.fast, wake: &view.wake)
+            }
+            Self.consider(
+                index, due: min(due.normal, due.slow), floor: floor, now: now, best: &view.regular, wake: &view.wake)
         }
-        let floor = max(entry.freeAt, entry.health.notBefore ?? entry.freeAt)
-        var choice: (MonotonicTime, PollClass)?
-        for pollClass in PollClass.allCases where pollClass != .fast || entry.isFast {
-            guard let due = entry.due[pollClass] else { continue }
-            // Where several classes are due, the slowest fetches the others too.
-            if choice.map({ due <= $0.0 }) ?? true { choice = (due, pollClass) }
+        return view
+    }
+
+    private static func consider(
+        _ index: Int, due: MonotonicTime, floor: MonotonicTime, now: MonotonicTime, best: inout Candidate?,
+        wake: inout MonotonicTime?
+    ) {
+        let at = max(due, floor)
+        if at > now {
+            if wake.map({ at < $0 }) ?? true { wake = at }
+        } else if best.map({ due < $0.due }) ?? true {
+            best = Candidate(index: index, due: due)
         }
-        return choice.map { (max($0.0, floor), .poll(entry.meter, $0.1)) }
+    }
+
+    private func step(for index: Int, at now: MonotonicTime) -> Step {
+        if entries[index].isProbed { return .probe(entries[index].meter) }
+        return .poll(entries[index].meter, entries[index].due.slow <= now ? .slow : .normal)
+    }
+
+    /// The lost are asked within their share. What failed just now is retried within it too, or when
+    /// nobody else waits. Where nobody answers at all, there is nobody to spare.
+    private func doubtfulTurn(_ view: View) -> Candidate? {
+        if lastWasDoubtful, view.regular != nil { return nil }
+        guard hasLiving else { return view.regular == nil ? view.hoped ?? view.failing ?? view.lost : nil }
+        if let hoped = view.hoped { return hoped }
+        if let failing = view.failing, view.regular == nil || isAffordable(failing) { return failing }
+        return view.lost.flatMap { isAffordable($0) ? $0 : nil }
+    }
+
+    private func isAffordable(_ candidate: Candidate) -> Bool { lostAllowance >= price(of: candidate.index) }
+
+    private func price(of index: Int) -> Duration { min(entries[index].timeout, Self.largestLostAllowance) }
+
+    private var hasLiving: Bool { entries.contains { !$0.isDoubtful && $0.times.worst != nil } }
+
+    private func nextDue(_ pollClass: PollClass, after now: MonotonicTime) -> MonotonicTime {
+        let due = now + periods[pollClass]
+        guard let boundary, boundary.pollClass == pollClass, now < boundary.at else { return due }
+        let before = boundary.at + (.zero - Self.boundaryLead)
+        return min(due, now < before ? before : boundary.at)
+    }
+
+    private mutating func hopeForOthers(than found: Int?) {
+        for index in entries.indices where index != found && entries[index].isDoubtful {
+            entries[index].isHoped = true
+            entries[index].health.hoped()
+        }
     }
 
     private mutating func saveAllowance(until now: MonotonicTime) {

@@ -108,15 +108,20 @@ struct PollScheduleTests {
         schedule.add(only, requestGap: .zero, now: at(0))
         var now = at(0)
         var changes: [PollSchedule.HealthChange] = []
-        for attempt in 1...6 {
+        for attempt in 0...6 {
             var step = schedule.next(at: now)
             while case .idle(let until) = step {
                 now = until
                 step = schedule.next(at: now)
             }
-            if attempt <= 3 { #expect(step == .poll(only, .slow)) } else { #expect(step == .probe(only)) }
+            switch attempt {
+            case 0: #expect(step == .poll(only, .slow))
+            case 1...3: #expect(step == .poll(only, .normal))
+            default: #expect(step == .probe(only))
+            }
             now = now + .milliseconds(10)
-            if let change = schedule.record(step, answered: attempt == 6, took: .milliseconds(10), at: now) {
+            let answered = attempt == 0 || attempt == 6
+            if let change = schedule.record(step, answered: answered, took: .milliseconds(10), at: now) {
                 changes.append(change)
             }
         }
