@@ -7,30 +7,51 @@ private import Synchronization
 public final class GatewayClock: Sendable {
     private let system: SystemClock
     private let source: GatewayConfiguration.ClockSource
-    private let judge: Mutex<ClockJudge>
+    private let state: Mutex<State>
     /// No present moment is earlier than this program.
     private static let buildDate = WallTime(millisecondsSince1970: 1_767_225_600_000)
+
+    private struct State {
+        var judge: ClockJudge
+        var noticed = ClockNotice()
+    }
 
     public init(system: SystemClock, source: GatewayConfiguration.ClockSource) {
         self.system = system
         self.source = source
-        judge = Mutex(ClockJudge(rules: ClockRules(buildDate: Self.buildDate, lastKnownWall: nil)))
+        state = Mutex(State(judge: ClockJudge(rules: ClockRules(buildDate: Self.buildDate, lastKnownWall: nil))))
     }
 
-    public func now() -> Timestamp { look().0 }
+    /// The moment. Whatever the look at the clocks shows is kept for `takeNotice`.
+    public func now() -> Timestamp {
+        // One look at a time: two that overtake one another would look like a step.
+        state.withLock { state in
+            let sample = ClockSample(
+                isSynchronised: source == .assumed || system.isSynchronised(), monotonic: system.monotonicNow(),
+                wall: system.wallNow())
+            let verdict = state.judge.judge(sample)
+            state.noticed.anchor = verdict.anchor ?? state.noticed.anchor
+            state.noticed.step = verdict.step ?? state.noticed.step
+            return Timestamp(
+                boot: system.boot, monotonic: sample.monotonic, wall: sample.wall, trust: verdict.trust)
+        }
+    }
 
-    /// The moment, and what the look at the clocks showed.
-    public func look() -> (Timestamp, ClockVerdict) {
-        let sample = ClockSample(
-            isSynchronised: source == .assumed || system.isSynchronised(), monotonic: system.monotonicNow(),
-            wall: system.wallNow())
-        let verdict = judge.withLock { $0.judge(sample) }
-        return (
-            Timestamp(boot: system.boot, monotonic: sample.monotonic, wall: sample.wall, trust: verdict.trust), verdict
-        )
+    /// What the looks since the last call have shown.
+    func takeNotice() -> ClockNotice {
+        state.withLock { state in
+            defer { state.noticed = ClockNotice() }
+            return state.noticed
+        }
     }
 
     public func monotonicNow() -> MonotonicTime { system.monotonicNow() }
+}
+
+/// What is to be recorded about the clock.
+struct ClockNotice: Hashable, Sendable {
+    var anchor: ClockAnchor?
+    var step: Duration?
 }
 
 extension TimeZoneTable {

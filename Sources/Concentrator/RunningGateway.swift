@@ -1,6 +1,7 @@
 public import Board
 internal import ConfigurationReader
 internal import FieldBus
+private import Foundation
 public import Logging
 public import MeterProfiles
 internal import Metering
@@ -47,6 +48,7 @@ public final class RunningGateway: Sendable {
         }
         let system = try Self.orProblem { try SystemClock() }
         clock = GatewayClock(system: system, source: configuration.clockSource)
+        try Self.checkPortsExist(configuration)
         directory = try Self.orProblem { try DataDirectory(path: configuration.dataPath) }
         ports = try await Self.openPorts(configuration, logger: logger)
         let epoch = Self.newEpoch()
@@ -156,6 +158,13 @@ public final class RunningGateway: Sendable {
             clock: clock, progress: progress, logger: busLogger, report: { [reporter] in reporter.yield($0) })
     }
 
+    /// Said before anything is made on the disk.
+    private static func checkPortsExist(_ configuration: GatewayConfiguration) throws(GatewayProblem) {
+        let absent = configuration.buses.filter { !FileManager.default.fileExists(atPath: $0.port) }
+        guard absent.count == configuration.buses.count, !absent.isEmpty else { return }
+        throw .device(absent.map { "bus \($0.id): \(PortError.absent(path: $0.port))" }.joined(separator: "\n"))
+    }
+
     /// A port that is missing now may come back later, but a box none of whose ports can be used is not
     /// running.
     private static func openPorts(
@@ -171,7 +180,9 @@ public final class RunningGateway: Sendable {
                 logger.error("a port cannot be opened", metadata: ["bus": "\(bus.id)", "reason": "\(error)"])
             }
         }
-        if problems.count == configuration.buses.count { throw .device(problems.joined(separator: "\n")) }
+        if problems.count == configuration.buses.count, !problems.isEmpty {
+            throw .device(problems.joined(separator: "\n"))
+        }
         return ports
     }
 

@@ -30,6 +30,7 @@ extension SiteService {
     /// Looks at everything that depends on time: staleness, slow retries, the end of the day.
     func tick() {
         let now = clock.now()
+        noteClock(clock.takeNotice(), at: now)
         let today = now.trust == .untrusted ? nil : zone.day(containing: now.wall)
         for key in groups.keys.sorted() {
             guard let group = groups[key] else { continue }
@@ -40,6 +41,22 @@ extension SiteService {
                 }
             change(key, now: now) { group, site in isDayOver ? group.settleNow() : group.tick(now: now, site: site) }
         }
+    }
+
+    /// Keeps what a look at the clocks showed: changes of trust, steps, and anchors that date what was
+    /// recorded before.
+    private func noteClock(_ notice: ClockNotice, at now: Timestamp) {
+        if now.trust != lastTrust {
+            note(
+                Event(
+                    .clockTrustChanged, .gateway,
+                    ["trust": now.trust.rawValue, "before": lastTrust?.rawValue ?? "none"]), at: now)
+            lastTrust = now.trust
+        }
+        guard let anchor = notice.anchor else { return }
+        var detail = ["monotonic_zero_wall_ms": String(anchor.monotonicZero.millisecondsSince1970)]
+        if let step = notice.step { detail["step_ms"] = String(step.wholeMilliseconds) }
+        note(Event(.clockAnchored, .gateway, detail), at: now)
     }
 
     private func takeAnswer(

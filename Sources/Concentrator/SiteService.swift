@@ -34,6 +34,7 @@ public actor SiteService {
     var lastReadings: [MeterID: Reading] = [:]
     var fastMeters: Set<MeterID> = []
     var isLedgerUsable = true
+    var lastTrust: ClockTrust?
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 

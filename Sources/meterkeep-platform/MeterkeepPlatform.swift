@@ -55,7 +55,11 @@ struct Serve: AsyncParsableCommand {
             configuration: .init(
                 services: [.init(service: gatewaySide), .init(service: operatorSide)],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-        try await group.run()
+        do { try await group.run() } catch {
+            throw ValidationError(
+                "port \(port) of \(host) or the socket \(socket) cannot be used: \(error); choose another --port or --socket"
+            )
+        }
         try? FileManager.default.removeItem(atPath: socket)
     }
 }
