@@ -118,6 +118,8 @@ let tests: [Target] = [
     .testTarget(
         name: "MeterSimulationTests", dependencies: ["ConfigurationReader", "MeterProfiles", "MeterSimulation"],
         swiftSettings: strict),
+    // Runs the programs that `swift build` puts beside the test bundle.
+    .testTarget(name: "BlackBoxTests", dependencies: ["UplinkProtocol"], swiftSettings: strict),
     .testTarget(name: "LayeringTests", swiftSettings: strict),
     .testTarget(name: "BoardTests", dependencies: ["Board", "Metering"], swiftSettings: strict),
     .testTarget(
