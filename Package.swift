@@ -108,6 +108,12 @@ let programs: [Target] = [
 
 let tests: [Target] = [
     .testTarget(
+        name: "ConcentratorTests",
+        dependencies: [
+            "Board", "Concentrator", "FieldBus", "MeterProfiles", "MeterSimulation", "Metering", "Prepaid", .logging,
+        ],
+        swiftSettings: strict),
+    .testTarget(
         name: "StorageTests", dependencies: ["Storage", "Metering", "Prepaid", "UplinkProtocol", .grdb],
         swiftSettings: strict),
     .testTarget(

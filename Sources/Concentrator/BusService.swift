@@ -4,7 +4,8 @@ internal import MeterProfiles
 internal import Metering
 internal import Prepaid
 
-/// Polls the devices of one bus and moves its breakers: orders first, then what the schedule says.
+/// Polls the devices of one bus and moves its breakers: between any two requests orders come first, then
+/// what the schedule says.
 struct BusService {
     let configuration: BusConfiguration
     let port: BusPort
@@ -17,23 +18,22 @@ struct BusService {
     /// Takes what happened, in order.
     let report: @Sendable (BusReport) -> Void
 
-    /// A device with the requests that fetch it.
-    private struct Device {
-        let meter: SiteMeter
-        let profile: MeterProfile
-        let plans: [PollClass: ReadPlan]
-        let probe: ReadRequest?
-    }
-
     /// Until turnaround is measured, a usual one.
     private static let assumedTurnaround: Duration = .milliseconds(10)
     private static let firstReopenPause: Duration = .milliseconds(500)
     private static let longestReopenPause: Duration = .seconds(5)
 
+    /// What the bus knows while it runs.
+    private struct State {
+        var devices: [MeterID: PolledDevice] = [:]
+        var schedule: PollSchedule
+        /// Polls of which some requests are still to be sent.
+        var underWay: [MeterID: PollUnderWay] = [:]
+    }
+
     /// Runs until the task is cancelled.
     func run() async {
-        var devices: [MeterID: Device] = [:]
-        var schedule = PollSchedule(periods: periods)
+        var state = State(schedule: PollSchedule(periods: periods))
         var reopenPause = Self.firstReopenPause
         var isLost = false
         while !Task.isCancelled {
@@ -42,6 +42,8 @@ struct BusService {
                 do {
                     try await port.open()
                     reopenPause = Self.firstReopenPause
+                    state.underWay = [:]
+                    state.schedule.busReturned()
                     if isLost { report(.busFound(configuration.id, at: clock.now())) }
                     isLost = false
                 } catch {
@@ -55,135 +57,141 @@ struct BusService {
                     continue
                 }
             }
-            if let order = mailbox.takeOrder() {
-                await perform(order, devices: devices)
-                continue
-            }
-            take(mailbox.takeChanges(), into: &devices, schedule: &schedule)
-            await step(devices: devices, schedule: &schedule)
+            take(mailbox.takeChanges(), into: &state)
+            await carryOutOrders(state)
+            await step(&state)
         }
         await port.close()
     }
 
-    private func take(
-        _ changes: (devices: [SiteMeter]?, fast: Set<MeterID>?), into devices: inout [MeterID: Device],
-        schedule: inout PollSchedule
-    ) {
+    private func take(_ changes: (devices: [SiteMeter]?, fast: Set<MeterID>?), into state: inout State) {
         if let meters = changes.devices {
-            for meter in schedule.meters where !meters.contains(where: { $0.id == meter }) { schedule.remove(meter) }
-            devices = [:]
+            let wanted = Set(meters.map(\.id))
+            for meter in state.schedule.meters where !wanted.contains(meter) { state.schedule.remove(meter) }
+            state.devices = [:]
+            state.underWay = [:]
             for meter in meters {
                 guard let profile = profiles[meter.profile] else { continue }
-                devices[meter.id] = device(meter, profile: profile)
-                schedule.add(meter.id, requestGap: profile.limits.requestGap, now: clock.monotonicNow())
+                state.devices[meter.id] = PolledDevice(
+                    meter, profile: profile, serial: configuration.serial, turnaround: Self.assumedTurnaround)
+                state.schedule.add(
+                    meter.id, requestGap: profile.limits.requestGap, responseTimeout: profile.limits.responseTimeout,
+                    now: clock.monotonicNow())
             }
         }
-        if let fast = changes.fast { schedule.setFast(fast) }
+        if let fast = changes.fast { state.schedule.setFast(fast) }
     }
 
-    private func device(_ meter: SiteMeter, profile: MeterProfile) -> Device {
-        let readbacks = profile.relay?.points.map(\.readback) ?? []
-        var plans: [PollClass: ReadPlan] = [:]
-        for pollClass in PollClass.allCases {
-            plans[pollClass] = ReadPlan(
-                wanted: registers(of: profile, upTo: pollClass), readbacks: readbacks, limits: profile.limits,
-                serial: configuration.serial, turnaround: Self.assumedTurnaround)
-        }
-        return Device(
-            meter: meter, profile: profile, plans: plans,
-            probe: plans[.fast]?.requests.first ?? plans[.normal]?.requests.first)
-    }
-
-    /// What is billed is read with every class: a balance near its limit hangs on it.
-    private func registers(of profile: MeterProfile, upTo pollClass: PollClass) -> [RegisterDefinition] {
-        profile.registers.filter { $0.pollClass <= pollClass || $0.channel == profile.billing?.channel }
-    }
-
-    private func step(devices: [MeterID: Device], schedule: inout PollSchedule) async {
+    /// One request, so that orders and the fast class never wait for the rest of a plan.
+    private func step(_ state: inout State) async {
         let now = clock.monotonicNow()
-        let next = schedule.next(at: now)
+        let next = state.schedule.next(at: now)
+        let meter: MeterID
         switch next {
         case .idle(let until):
             await mailbox.wait(longest: min(max(until - now, .milliseconds(1)), .seconds(1)))
-        case .poll(let meter, let pollClass):
-            guard let device = devices[meter] else { return }
-            let isAnswered = await poll(device, requests: device.plans[pollClass]?.requests ?? [])
-            record(next, of: meter, answered: isAnswered, since: now, in: &schedule)
-        case .probe(let meter):
-            guard let device = devices[meter] else { return }
-            let isAnswered = await poll(device, requests: device.probe.map { [$0] } ?? [])
-            record(next, of: meter, answered: isAnswered, since: now, in: &schedule)
+            return
+        case .poll(let polled, _): meter = polled
+        case .probe(let probed): meter = probed
+        }
+        guard let device = state.devices[meter] else {
+            state.schedule.remove(meter)
+            return
+        }
+        var poll = state.underWay.removeValue(forKey: meter) ?? PollUnderWay(next, of: device)
+        guard let request = poll.nextRequest() else {
+            // Nothing of this class in the model.
+            record(poll, of: meter, answered: true, in: &state)
+            return
+        }
+        let transaction = await port.read(
+            unit: device.meter.address.unit, request, timeout: state.schedule.timeout(for: next))
+        heed(transaction.notes, in: &state)
+        poll.account(for: transaction)
+        switch transaction.result {
+        case .success(let words):
+            poll.take(words, of: request, profile: device.profile)
+            guard poll.isComplete else {
+                state.schedule.pause(meter, at: clock.monotonicNow())
+                state.underWay[meter] = poll
+                return
+            }
+            report(poll.outcome(of: meter, at: clock.now()))
+            record(poll, of: meter, answered: true, in: &state)
+        case .failure(let fault):
+            report(.failed(meter, fault.noDataReason, at: clock.now()))
+            switch fault {
+            case .portLost: return
+            case .exception: record(poll, of: meter, answered: true, in: &state)
+            case .timeout, .badFrame, .wrongAnswer: record(poll, of: meter, answered: false, in: &state)
+            }
         }
     }
 
-    private func record(
-        _ step: PollSchedule.Step, of meter: MeterID, answered: Bool, since start: MonotonicTime,
-        in schedule: inout PollSchedule
-    ) {
-        let now = clock.monotonicNow()
-        switch schedule.record(step, answered: answered, took: now - start, at: now) {
+    private func record(_ poll: PollUnderWay, of meter: MeterID, answered: Bool, in state: inout State) {
+        let change = state.schedule.record(
+            poll.step, answered: answered, took: poll.took, turnaround: poll.turnaround, at: clock.monotonicNow())
+        switch change {
         case .lost: report(.lost(meter, at: clock.now()))
         case .found: report(.found(meter, at: clock.now()))
         case nil: break
         }
     }
 
-    /// Reads a device once. Orders do not wait for the rest of a plan.
-    /// - Returns: whether it answered, refusals included.
-    private func poll(_ device: Device, requests: [ReadRequest]) async -> Bool {
-        var values: [Channel: Int64] = [:]
-        var positions: [Int: BreakerPosition] = [:]
-        var words: [UInt16] = []
-        for request in requests {
-            let transaction = await port.read(
-                unit: device.meter.address.unit, request, timeout: device.profile.limits.responseTimeout)
-            switch transaction.result {
-            case .success(let answer):
-                if request.table == .holding || request.table == .input { words += answer }
-                for (register, value) in device.profile.decode(request, answer) { values[register.channel] = value }
-                for (point, isClosed) in device.profile.relay?.positions(request, answer) ?? [] {
-                    positions[point] = isClosed ? .closed : .open
-                }
-            case .failure(let fault):
-                report(.failed(device.meter.id, fault.noDataReason, at: clock.now()))
-                if case .exception = fault { return true }
-                return false
-            }
+    private func heed(_ notes: [LineNote], in state: inout State) {
+        for case .lateAnswer(let unit, let after) in notes {
+            guard let late = state.devices.values.first(where: { $0.meter.address.unit == unit }) else { continue }
+            state.schedule.heardLate(late.meter.id, after: after)
         }
-        // A meter that has just powered up answers with zeros, a broken one with ones: no reading, and
-        // no positions that hang on the same registers.
-        let isEmpty = !words.isEmpty && (words.allSatisfy { $0 == 0 } || words.allSatisfy { $0 == 0xFFFF })
-        if isEmpty {
-            report(.failed(device.meter.id, .notAReading, at: clock.now()))
-        } else {
-            let reading = values.isEmpty ? nil : values
-            report(.answered(device.meter.id, values: reading, positions: positions, at: clock.now()))
-        }
-        return true
     }
 
-    /// Writes and reads back. What the device says of its position is what counts, not its echo.
-    private func perform(_ order: BreakerOrder, devices: [MeterID: Device]) async {
-        let unit = order.breaker.device.unit
-        guard let device = devices.values.first(where: { $0.meter.address == order.breaker.device }),
-            let point = device.profile.relay?[order.breaker.point], let readback = point.readback.request
-        else {
-            report(.orderEnded(order, readBack: nil, at: clock.now()))
-            return
+    /// Writes all orders that wait, then reads back what came of each; an order that comes meanwhile is
+    /// written before the next read-back.
+    private func carryOutOrders(_ state: State) async {
+        var written: [(order: BreakerOrder, device: PolledDevice, point: RelayPoint)] = []
+        while true {
+            progress.moved(.poll, at: clock.monotonicNow())
+            if let order = mailbox.takeOrder() {
+                guard
+                    let device = state.devices.values.first(where: { $0.meter.address == order.breaker.device }),
+                    let point = device.profile.relay?[order.breaker.point]
+                else {
+                    report(.orderEnded(order, readBack: nil, at: clock.now()))
+                    continue
+                }
+                await write(order, point, timeout: patience(with: device, state))
+                written.append((order, device, point))
+            } else if !written.isEmpty {
+                let (order, device, point) = written.removeFirst()
+                let position = await readBack(order, point, timeout: patience(with: device, state))
+                report(.orderEnded(order, readBack: position, at: clock.now()))
+            } else {
+                return
+            }
         }
-        let timeout = device.profile.limits.responseTimeout
+    }
+
+    /// A device that answers may take its time to move a contact; a lost one is not worth the others' time.
+    private func patience(with device: PolledDevice, _ state: State) -> Duration {
+        state.schedule.health(of: device.meter.id)?.isLost ?? false
+            ? state.schedule.timeout(for: .probe(device.meter.id)) : device.profile.limits.responseTimeout
+    }
+
+    private func write(_ order: BreakerOrder, _ point: RelayPoint, timeout: Duration) async {
         let write = order.position == .open ? point.open : point.close
-        let written = await port.write(unit: unit, write, timeout: timeout)
+        let written = await port.write(unit: order.breaker.device.unit, write, timeout: timeout)
         if case .failure(let fault) = written.result {
             logger.warning(
                 "a breaker order was not taken; its position is read back",
                 metadata: ["circuit": "\(order.circuit)", "fault": "\(fault)"])
         }
-        let read = await port.read(unit: unit, readback, timeout: timeout)
-        var position: BreakerPosition?
-        if case .success(let words) = read.result, let word = words.first {
-            position = point.readback.isClosed(word) ? .closed : .open
-        }
-        report(.orderEnded(order, readBack: position, at: clock.now()))
+    }
+
+    /// What the device says of its position is what counts, not its echo.
+    private func readBack(_ order: BreakerOrder, _ point: RelayPoint, timeout: Duration) async -> BreakerPosition? {
+        guard let request = point.readback.request else { return nil }
+        let read = await port.read(unit: order.breaker.device.unit, request, timeout: timeout)
+        guard case .success(let words) = read.result, let word = words.first else { return nil }
+        return point.readback.isClosed(word) ? .closed : .open
     }
 }

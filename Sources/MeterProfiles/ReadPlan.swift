@@ -31,9 +31,9 @@ public struct ReadRequest: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Request, turnaround, answer, and the silence of 3.5 characters after each frame.
+    /// Request, turnaround, answer, and the silence after each frame.
     public func duration(serial: SerialFormat, turnaround: Duration) -> Duration {
-        serial.duration(ofCharacters: Double(characters.request + characters.response) + 3.5)
+        serial.duration(ofCharacters: Double(characters.request + characters.response)) + serial.interFrameSilence
             + max(turnaround, serial.interFrameSilence)
     }
 }

@@ -129,6 +129,13 @@ public struct PollSchedule: Sendable {
         return .idle(until: view.wake.map { min($0, affordable) } ?? affordable)
     }
 
+    /// Notes that one request of a poll was answered and others of it follow: the model's pause is kept
+    /// between them, and the poll stays due.
+    public mutating func pause(_ meter: MeterID, at now: MonotonicTime) {
+        guard let index = indices[meter] else { return }
+        entries[index].freeAt = now + entries[index].requestGap
+    }
+
     /// Notes what came of a step. Not to be called for what a lost port did: see `busReturned`.
     /// - Parameters:
     ///   - took: the bus time it cost, from the first byte of the first request on.
@@ -154,7 +161,11 @@ public struct PollSchedule: Sendable {
         let wasSilent = !hasLiving
         let isFound = entries[index].health.succeeded()
         entries[index].isHoped = false
-        entries[index].times.answered(after: turnaround ?? min(took, entries[index].timeout))
+        if let turnaround {
+            entries[index].times.answered(after: turnaround)
+        } else if took > .zero {
+            entries[index].times.answered(after: min(took, entries[index].timeout))
+        }
         if let pollClass {
             for which in PollClass.allCases where which <= pollClass {
                 entries[index].due[which] = nextDue(which, after: now)

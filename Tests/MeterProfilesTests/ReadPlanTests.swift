@@ -33,6 +33,16 @@ struct ReadPlanTests {
         #expect(plan(usual, baud: 115_200, limits: limits) == ["0,72", "342,2"])
     }
 
+    @Test(
+        "a scan of 32 meters takes what the line, the turnaround and the silence take",
+        arguments: [(2400, 16_000), (9600, 4_493), (19_200, 2_727), (115_200, 1_075)])
+    func scanTime(baud: Int, milliseconds: Int64) {
+        let plan = ReadPlan(
+            wanted: usual, limits: limits,
+            serial: SerialFormat(baud: baud, parity: .none, stopBits: 1), turnaround: .microseconds(7500))
+        #expect(abs((plan.duration * 32).wholeMilliseconds - milliseconds) <= 1)
+    }
+
     @Test("a model that refuses unused registers gets one read a value")
     func noGaps() {
         let limits = ReadLimits(

@@ -1,0 +1,82 @@
+internal import FieldBus
+internal import MeterProfiles
+internal import Metering
+internal import Prepaid
+
+/// A device with the requests that fetch it.
+struct PolledDevice {
+    let meter: SiteMeter
+    let profile: MeterProfile
+    let plans: [PollClass: ReadPlan]
+
+    init(_ meter: SiteMeter, profile: MeterProfile, serial: SerialFormat, turnaround: Duration) {
+        self.meter = meter
+        self.profile = profile
+        let readbacks = profile.relay?.points.map(\.readback) ?? []
+        var plans: [PollClass: ReadPlan] = [:]
+        for pollClass in PollClass.allCases {
+            // What is billed is read with every class: a balance near its limit hangs on it.
+            let wanted = profile.registers.filter {
+                $0.pollClass <= pollClass || $0.channel == profile.billing?.channel
+            }
+            plans[pollClass] = ReadPlan(
+                wanted: wanted, readbacks: readbacks, limits: profile.limits, serial: serial, turnaround: turnaround)
+        }
+        self.plans = plans
+    }
+
+    /// As little as it takes to know that the device is there.
+    var probe: ReadRequest? { plans[.fast]?.requests.first ?? plans[.normal]?.requests.first }
+}
+
+/// One poll of a device, request by request.
+struct PollUnderWay {
+    let step: PollSchedule.Step
+    /// What it cost the bus so far.
+    private(set) var took: Duration = .zero
+    /// The slowest answer so far.
+    private(set) var turnaround: Duration?
+    private var requests: ArraySlice<ReadRequest>
+    private var values: [Channel: Int64] = [:]
+    private var positions: [Int: BreakerPosition] = [:]
+    private var hasWords = false
+    private var areAllZeros = true
+    private var areAllOnes = true
+
+    init(_ step: PollSchedule.Step, of device: PolledDevice) {
+        self.step = step
+        switch step {
+        case .poll(_, let pollClass): requests = device.plans[pollClass]?.requests[...] ?? []
+        case .probe: requests = device.probe.map { [$0] } ?? []
+        case .idle: requests = []
+        }
+    }
+
+    var isComplete: Bool { requests.isEmpty }
+
+    mutating func nextRequest() -> ReadRequest? { requests.popFirst() }
+
+    mutating func account(for transaction: BusTransaction) {
+        took += transaction.duration
+        if let answered = transaction.turnaround { turnaround = max(turnaround ?? .zero, answered) }
+    }
+
+    mutating func take(_ words: [UInt16], of request: ReadRequest, profile: MeterProfile) {
+        if request.table == .holding || request.table == .input {
+            hasWords = true
+            areAllZeros = areAllZeros && words.allSatisfy { $0 == 0 }
+            areAllOnes = areAllOnes && words.allSatisfy { $0 == 0xFFFF }
+        }
+        for (register, value) in profile.decode(request, words) { values[register.channel] = value }
+        for (point, isClosed) in profile.relay?.positions(request, words) ?? [] {
+            positions[point] = isClosed ? .closed : .open
+        }
+    }
+
+    /// A meter that has just powered up answers with zeros, a broken one with ones: no reading, and no
+    /// positions that hang on the same registers.
+    func outcome(of meter: MeterID, at now: Timestamp) -> BusReport {
+        if hasWords, areAllZeros || areAllOnes { return .failed(meter, .notAReading, at: now) }
+        return .answered(meter, values: values.isEmpty ? nil : values, positions: positions, at: now)
+    }
+}
