@@ -11,10 +11,15 @@ public struct BreakerMemory: Hashable, Sendable {
     public var confirmed: BreakerPosition?
     /// Found open without our opening: not closed again until a person says so.
     public var isOpenedElsewhere: Bool
+    /// The low-balance reminder of the alarm 2 in force was made.
+    public var isReminderDone: Bool
+    /// The timer window last acted on.
+    public var timerWindow: TimerWindow?
 
     public init(
         mode: OperatorMode = .automatic, isMaintenanceLocked: Bool = false, lockout: Lockout? = nil,
-        intended: BreakerPosition? = nil, confirmed: BreakerPosition? = nil, isOpenedElsewhere: Bool = false
+        intended: BreakerPosition? = nil, confirmed: BreakerPosition? = nil, isOpenedElsewhere: Bool = false,
+        isReminderDone: Bool = false, timerWindow: TimerWindow? = nil
     ) {
         self.mode = mode
         self.isMaintenanceLocked = isMaintenanceLocked
@@ -22,6 +27,8 @@ public struct BreakerMemory: Hashable, Sendable {
         self.intended = intended
         self.confirmed = confirmed
         self.isOpenedElsewhere = isOpenedElsewhere
+        self.isReminderDone = isReminderDone
+        self.timerWindow = timerWindow
     }
 }
 
@@ -37,6 +44,8 @@ public enum ReconcileNotice: Hashable, Sendable {
     case confirmed(BreakerPosition)
     case openedElsewhere
     case tamper
+    /// Closed by hand where the rules wait for just that.
+    case closedByHand
     /// The device does not take the position after this many tries; it is tried again every ten minutes.
     case mismatch(wanted: BreakerPosition, tries: Int)
 }
@@ -44,7 +53,8 @@ public enum ReconcileNotice: Hashable, Sendable {
 /// Compares the wanted with the observed position at every poll and says what to do: level-triggered,
 /// so that a crash between decision and write loses nothing.
 public struct BreakerReconciler: Hashable, Sendable {
-    public private(set) var memory: BreakerMemory
+    public internal(set) var memory: BreakerMemory
+    public var rules: SwitchingRules
     /// An order is under way: no other one before its end is known.
     public private(set) var isWriting = false
     /// A position was read after the last order ended: what the device says now is what the order left.
@@ -53,16 +63,26 @@ public struct BreakerReconciler: Hashable, Sendable {
     private var isSlow = false
     private var notBefore: MonotonicTime?
     private var hasReportedMismatch = false
+    /// The device was away: it may have powered up since its position was last read.
+    private var mayHavePoweredUp = false
+    private var travelsUntil: MonotonicTime?
 
     /// Writes in a row before the slow retry.
     public static let quickTries = 3
     public static let slowRetry: Duration = .seconds(600)
 
-    public init(memory: BreakerMemory) { self.memory = memory }
+    public init(memory: BreakerMemory, rules: SwitchingRules = .standard) {
+        self.memory = memory
+        self.rules = rules
+    }
 
     /// Takes a position read from the device.
-    public mutating func observe(_ position: BreakerPosition) -> [ReconcileNotice] {
-        defer { memory.confirmed = position }
+    /// - Parameter expectsClosing: the rules want it closed and wait for a person to do it.
+    public mutating func observe(_ position: BreakerPosition, expectsClosing: Bool = false) -> [ReconcileNotice] {
+        defer {
+            memory.confirmed = position
+            mayHavePoweredUp = false
+        }
         if !isWriting { isOutcomeSeen = true }
         if memory.intended == position {
             memory.intended = nil
@@ -73,12 +93,13 @@ public struct BreakerReconciler: Hashable, Sendable {
         // A write of unknown outcome may have been taken and undone: only an unasked move is foreign.
         guard memory.intended == nil else { return [] }
         settle()
+        if mayHavePoweredUp, position == rules.powerUp { return [] }
         if position == .open {
             memory.isOpenedElsewhere = true
             return [.openedElsewhere]
         }
         memory.isOpenedElsewhere = false
-        return [.tamper]
+        return [expectsClosing ? .closedByHand : .tamper]
     }
 
     /// What to do now to bring the breaker where it is wanted.
@@ -87,13 +108,14 @@ public struct BreakerReconciler: Hashable, Sendable {
         if wanted == observed {
             // An order whose outcome is not seen yet may still have moved the breaker: were it forgotten
             // here, our own move would look like someone else's.
-            guard memory.intended == nil || isOutcomeSeen else { return (.none, []) }
+            guard memory.intended == nil || (isOutcomeSeen && !isTravelling(now)) else { return (.none, []) }
             memory.intended = nil
             settle()
             return (.none, [])
         }
         if wanted == .closed, memory.isOpenedElsewhere { return (.none, []) }
         if let notBefore, now < notBefore { return (.none, []) }
+        if memory.intended == wanted, isTravelling(now) { return (.none, []) }
         if !isSlow, tries >= Self.quickTries {
             isSlow = true
             notBefore = now + Self.slowRetry
@@ -105,6 +127,7 @@ public struct BreakerReconciler: Hashable, Sendable {
         memory.intended = wanted
         isOutcomeSeen = false
         isWriting = true
+        travelsUntil = now + rules.travelTime
         return (.write(wanted), [])
     }
 
@@ -114,6 +137,7 @@ public struct BreakerReconciler: Hashable, Sendable {
 
     /// The device came back: what waited for the slow retry is tried at once.
     public mutating func deviceReturned() {
+        mayHavePoweredUp = true
         tries = 0
         isSlow = false
         notBefore = nil
@@ -126,7 +150,10 @@ public struct BreakerReconciler: Hashable, Sendable {
     public mutating func set(isMaintenanceLocked: Bool) { memory.isMaintenanceLocked = isMaintenanceLocked }
     public mutating func set(lockout: Lockout?) { memory.lockout = lockout }
 
+    private func isTravelling(_ now: MonotonicTime) -> Bool { travelsUntil.map { now < $0 } ?? false }
+
     private mutating func settle() {
+        travelsUntil = nil
         tries = 0
         isSlow = false
         notBefore = nil

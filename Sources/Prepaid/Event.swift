@@ -16,6 +16,9 @@ public enum EventCode: String, Hashable, Sendable, CaseIterable {
     case breakerMismatch = "breaker_mismatch"
     case openedElsewhere = "opened_elsewhere"
     case tamper
+    case closedByHand = "closed_by_hand"
+    case creditCutWaits = "credit_cut_waits"
+    case bypassSuspected = "bypass_suspected"
     case weldedOrBypassed = "welded_or_bypassed"
     case counterBaseline = "counter_baseline"
     case counterQuarantined = "counter_quarantined"

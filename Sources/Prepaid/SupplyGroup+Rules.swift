@@ -9,7 +9,11 @@ extension SupplyGroup {
         let circuit = circuits[index].circuit
         let subject = EventSubject.circuit(circuit.id)
         switch finding {
-        case .accepted, .pending, .waiting: break
+        case .pending, .waiting: break
+        case .accepted(let delta):
+            if let before, circuits[index].lastReadingAt != nil {
+                suspectBypass(delta: delta, since: before, until: mark, circuit: circuit, into: &outcome)
+            }
         case .baseline:
             circuits[index].posted = mark
             outcome.change.marks[circuit.id] = mark
@@ -68,11 +72,13 @@ extension SupplyGroup {
         let balance = liveBalance
         if let balance { updateAlarm(balance: balance, into: &outcome) }
         for index in circuits.indices {
+            followTime(at: index, now: now, site: site, into: &outcome)
             var conditions = conditions(of: circuits[index], now: now, site: site)
             if account != nil, balance == nil { conditions.doubt = .ledgerUnusable }
             let decision = conditions.decision
+            reportWaitingCut(decision, at: index, into: &outcome)
             circuits[index].decision = decision
-            order(decision, at: index, now: now, balance: balance, into: &outcome)
+            order(decision, at: index, now: now, balance: balance, into: &outcome, site: site)
         }
     }
 
@@ -98,6 +104,7 @@ extension SupplyGroup {
                 case .confirmed(let position): Event(.breakerConfirmed, subject, ["position": position.rawValue])
                 case .openedElsewhere: Event(.openedElsewhere, subject)
                 case .tamper: Event(.tamper, subject)
+                case .closedByHand: Event(.closedByHand, subject)
                 case .mismatch(let wanted, let tries):
                     Event(.breakerMismatch, subject, ["wanted": wanted.rawValue, "tries": String(tries)])
                 }
@@ -118,55 +125,6 @@ extension SupplyGroup {
         account.alarm = level
         self.account = account
         outcome.change.account = account
-    }
-
-    private func conditions(of state: CircuitState, now: Timestamp, site: SiteConditions) -> BreakerConditions {
-        let memory = state.reconciler.memory
-        var conditions = BreakerConditions()
-        conditions.isMaintenanceLocked = memory.isMaintenanceLocked
-        conditions.mode = memory.mode
-        conditions.lockout = memory.lockout
-        conditions.account =
-            switch account?.state {
-            case nil: .none
-            case .closed: .closed
-            case .open: .open
-            }
-        conditions.credit = account?.alarm == .cut ? .exhausted : .sufficient
-        conditions.isClockTrusted = now.trust != .untrusted
-        conditions.doubt = doubt(about: state, now: now, site: site)
-        return conditions
-    }
-
-    private func doubt(about state: CircuitState, now: Timestamp, site: SiteConditions) -> Doubt? {
-        if !site.isLedgerUsable { return .ledgerUnusable }
-        if state.track.agreeingSinceStart < CounterTrack.readingsToAgree { return .tooFewReadings }
-        guard let last = state.lastReadingAt, now.monotonic - last <= site.staleAfter else { return .staleData }
-        if site.isMassCutHeld, account?.alarm == .cut { return .massCut }
-        return nil
-    }
-
-    /// Moves the breaker where the decision wants it. A move is a posting boundary: what was used under
-    /// the old position is posted with it.
-    private mutating func order(
-        _ decision: BreakerDecision, at index: Int, now: Timestamp, balance: Money?, into outcome: inout GroupOutcome
-    ) {
-        let circuit = circuits[index].circuit
-        guard let breaker = circuit.breaker else { return }
-        let before = circuits[index].reconciler.memory
-        let (action, notices) = circuits[index].reconciler.reconcile(want: decision.want, now: now.monotonic)
-        report(notices, at: index, into: &outcome)
-        if circuits[index].reconciler.memory != before {
-            outcome.change.breakers[circuit.id] = circuits[index].reconciler.memory
-        }
-        guard case .write(let position) = action else { return }
-        settle(into: &outcome)
-        var detail = ["position": position.rawValue, "rule": decision.rule.rawValue]
-        if let power = circuits[index].activePower { detail["active_power_mw"] = String(power) }
-        if let balance { detail["balance_microunits"] = String(balance.microunits) }
-        outcome.change.events.append(Event(.breakerCommanded, .circuit(circuit.id), detail))
-        outcome.orders.append(
-            BreakerOrder(circuit: circuit.id, breaker: breaker, position: position, rule: decision.rule))
     }
 
     private mutating func reportFault(_ fault: SettlementFault, into outcome: inout GroupOutcome) {

@@ -16,11 +16,21 @@ public struct CircuitState: Hashable, Sendable {
     /// Plausible readings of this circuit in a row that found the balance below the cut-off: a second one
     /// of the same meter confirms the first, one of another meter does not.
     var readingsBelowCutOff = 0
+    /// Readings in a row that show a current though the breaker is open.
+    var readingsWhileOpen = 0
+    public internal(set) var gate: SwitchingGate
+    public internal(set) var timer: CircuitTimer
+    var reminder: LowBalanceReminder
+    /// What the wanted move waits for; nil where none is wanted or it is under way.
+    public internal(set) var waitsFor: MoveWait?
 
     /// - Parameters:
     ///   - posted: the counter at the last posting, from the ledger.
     ///   - lastAccepted: the last accepted value, from telemetry; may be missing or older than `posted`.
-    public init(circuit: SiteCircuit, posted: CounterMark?, lastAccepted: CounterMark?, memory: BreakerMemory) {
+    public init(
+        circuit: SiteCircuit, posted: CounterMark?, lastAccepted: CounterMark?, memory: BreakerMemory,
+        rules: CircuitRules = .standard
+    ) {
         self.circuit = circuit
         self.posted = posted
         let start: CounterMark? =
@@ -28,7 +38,10 @@ public struct CircuitState: Hashable, Sendable {
                 posted ?? lastAccepted
             }
         track = CounterTrack(rules: circuit.counter, lastAccepted: posted == nil ? nil : start)
-        reconciler = BreakerReconciler(memory: memory)
+        reconciler = BreakerReconciler(memory: memory, rules: rules.switching)
+        gate = SwitchingGate(rules: rules.switching)
+        timer = CircuitTimer(table: rules.timer, remembered: memory.timerWindow)
+        reminder = LowBalanceReminder(isDone: memory.isReminderDone)
     }
 
     var counter: CircuitCounter { CircuitCounter(circuit: circuit, posted: posted, accepted: track.lastAccepted) }
@@ -83,11 +96,24 @@ public struct SiteConditions: Hashable, Sendable {
     public var isMassCutHeld: Bool
     /// A reading older than this is no ground for opening a breaker.
     public var staleAfter: Duration
+    /// Moves wait for a `SwitchingDirector` where it has a say.
+    public var isDirected: Bool
+    public var calendar: SiteCalendar
+    public var zone: TimeZoneTable
+    /// For how long the clock has not been trusted, by the monotonic clock.
+    public var untrustedFor: Duration
 
-    public init(isLedgerUsable: Bool, isMassCutHeld: Bool, staleAfter: Duration) {
+    public init(
+        isLedgerUsable: Bool, isMassCutHeld: Bool, staleAfter: Duration, isDirected: Bool = false,
+        calendar: SiteCalendar = .plain, zone: TimeZoneTable = .utc, untrustedFor: Duration = .zero
+    ) {
         self.isLedgerUsable = isLedgerUsable
         self.isMassCutHeld = isMassCutHeld
         self.staleAfter = staleAfter
+        self.isDirected = isDirected
+        self.calendar = calendar
+        self.zone = zone
+        self.untrustedFor = untrustedFor
     }
 }
 
@@ -98,14 +124,18 @@ public struct SiteConditions: Hashable, Sendable {
 public struct SupplyGroup: Hashable, Sendable {
     public internal(set) var account: Account?
     public internal(set) var circuits: [CircuitState]
+    public internal(set) var rules = AccountRules()
+    /// A recharge was sent whose outcome is not known: it may be money that is not booked yet.
+    public var hasUnknownRecharge = false
     var hasReportedFault = false
 
     /// Readings that must agree before a credit cut.
     public static let readingsToCut = 2
 
-    public init(account: Account?, circuits: [CircuitState]) {
+    public init(account: Account?, circuits: [CircuitState], rules: AccountRules = AccountRules()) {
         self.account = account
         self.circuits = circuits
+        self.rules = rules
     }
 
     /// A reading of one circuit's counter.
@@ -123,6 +153,7 @@ public struct SupplyGroup: Hashable, Sendable {
         if !circuits[index].track.isQuarantined, finding != .pending {
             circuits[index].lastReadingAt = now.monotonic
             countReadingBelowCutOff(at: index)
+            watchOpenBreaker(at: index, into: &outcome)
         } else {
             circuits[index].readingsBelowCutOff = 0
         }
@@ -137,7 +168,8 @@ public struct SupplyGroup: Hashable, Sendable {
         var outcome = GroupOutcome()
         guard let index = index(of: circuit) else { return outcome }
         let before = circuits[index].reconciler.memory
-        let notices = circuits[index].reconciler.observe(position)
+        let notices = circuits[index].reconciler.observe(
+            position, expectsClosing: circuits[index].expectsClosingByHand)
         if circuits[index].reconciler.memory != before {
             outcome.change.breakers[circuit] = circuits[index].reconciler.memory
         }

@@ -103,11 +103,12 @@ enum SiteTables {
         try database.cachedStatement(
             sql: """
                 UPDATE circuit SET mode = ?, is_maintenance_locked = ?, lockout = ?, intended = ?, confirmed = ?,
-                    is_opened_elsewhere = ? WHERE id = ?
+                    is_opened_elsewhere = ?, is_reminder_done = ?, timer_window = ? WHERE id = ?
                 """
         ).execute(arguments: [
             memory.mode.rawValue, memory.isMaintenanceLocked, memory.lockout?.rawValue, memory.intended?.rawValue,
-            memory.confirmed?.rawValue, memory.isOpenedElsewhere, circuit.rawValue,
+            memory.confirmed?.rawValue, memory.isOpenedElsewhere, memory.isReminderDone, memory.timerWindow?.text,
+            circuit.rawValue,
         ])
         try RowSeal.seal(.circuit, where: "id", is: circuit.rawValue, in: database)
     }
@@ -182,7 +183,9 @@ enum SiteTables {
                 lockout: row.read("lockout", as: String.self).flatMap(Lockout.init),
                 intended: row.read("intended", as: String.self).flatMap(BreakerPosition.init),
                 confirmed: row.read("confirmed", as: String.self).flatMap(BreakerPosition.init),
-                isOpenedElsewhere: try row.need("is_opened_elsewhere")))
+                isOpenedElsewhere: try row.need("is_opened_elsewhere"),
+                isReminderDone: try row.need("is_reminder_done"),
+                timerWindow: row.read("timer_window", as: String.self).flatMap(TimerWindow.init(text:))))
     }
 
     private static func posted(_ row: Row, boots: [Int64: BootID]) throws -> CounterMark? {

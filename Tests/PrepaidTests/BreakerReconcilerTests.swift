@@ -160,3 +160,40 @@ struct BreakerReconcilerTests {
         #expect(breaker.observe(.open) == [.confirmed(.open)])
     }
 }
+
+@Suite("A breaker with a device of its own habits")
+struct BreakerHabitTests {
+    @Test("a device that powers up in its declared position was not opened elsewhere")
+    func powerUp() throws {
+        let rules = try SwitchingRules(powerUp: .open)
+        var breaker = BreakerReconciler(memory: BreakerMemory(confirmed: .closed), rules: rules)
+        breaker.deviceReturned()
+        #expect(breaker.observe(.open).isEmpty)
+        #expect(breaker.round(want: .closed, at: seconds(1), readBack: .closed).written == .closed)
+        #expect(breaker.observe(.open) == [.openedElsewhere], "without a return it was someone")
+        var other = BreakerReconciler(memory: BreakerMemory(confirmed: .closed))
+        other.deviceReturned()
+        #expect(other.observe(.open) == [.openedElsewhere], "without a declaration too")
+    }
+
+    @Test("a valve is given the time to travel before it is tried again")
+    func valve() throws {
+        let rules = try SwitchingRules(travelTime: .seconds(20))
+        var valve = BreakerReconciler(memory: BreakerMemory(confirmed: .closed), rules: rules)
+        #expect(valve.round(want: .open, at: seconds(0), readBack: .closed).written == .open)
+        #expect(valve.round(want: .open, at: seconds(19), readBack: .closed).written == nil)
+        #expect(valve.round(want: .closed, at: seconds(19), readBack: .closed).written == nil)
+        #expect(valve.memory.intended == .open, "it may still arrive")
+        #expect(valve.observe(.open) == [.confirmed(.open)])
+        #expect(valve.round(want: .closed, at: seconds(21), readBack: .open).written == .closed)
+        #expect(valve.round(want: .closed, at: seconds(42), readBack: .open).written == .closed, "and once more")
+    }
+
+    @Test("a closing that is waited for is no tamper")
+    func byHand() {
+        var breaker = reconciler(confirmed: .open)
+        #expect(breaker.observe(.closed, expectsClosing: true) == [.closedByHand])
+        #expect(breaker.observe(.open) == [.openedElsewhere])
+        #expect(breaker.observe(.closed) == [.tamper])
+    }
+}

@@ -75,4 +75,25 @@ struct LedgerEntryTests {
         #expect(try SampleSite.store(in: directory).site().accounts.last == account)
         #expect(account.settings.price.tenThousandths == 9_999)
     }
+
+    @Test(
+        "what is remembered of a breaker is there after a restart",
+        arguments: [TimerAction.on, .off, .nightMode(capMilliwatts: 400_000)])
+    func breakerMemory(action: TimerAction) throws {
+        let circuit = try #require(CircuitID(rawValue: "M-2"))
+        let window = TimerWindow(
+            action: action, day: CivilDate(daysSince1970: 20_000), number: 3,
+            from: WallTime(millisecondsSince1970: 1_760_000_000_000), until: WallTime(millisecondsSince1970: .max))
+        let memory = BreakerMemory(
+            mode: .guarantee, isMaintenanceLocked: true, lockout: .overload, intended: .open, confirmed: .closed,
+            isOpenedElsewhere: true, isReminderDone: true, timerWindow: window)
+        try {
+            let store = try SampleSite.store(in: directory)
+            try SampleSite.history(store, bills: 0)
+            var change = LedgerChange()
+            change.breakers = [circuit: memory]
+            _ = try store.commit(LedgerTransaction(changes: [change]), at: moment(20))
+        }()
+        #expect(try SampleSite.store(in: directory).site().circuits.last?.memory == memory)
+    }
 }
