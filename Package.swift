@@ -126,6 +126,15 @@ let tests: [Target] = [
         swiftSettings: strict),
     // Runs the programs that `swift build` puts beside the test bundle.
     .testTarget(name: "BlackBoxTests", dependencies: ["UplinkProtocol"], swiftSettings: strict),
+    .testTarget(
+        name: "ReferencePlatformTests", dependencies: ["ReferencePlatform", "Metering", "Prepaid", "UplinkProtocol"],
+        swiftSettings: strict),
+    .testTarget(
+        name: "UplinkHTTPTests",
+        dependencies: [
+            "ReferencePlatform", "UplinkHTTP", "Metering", "Prepaid", "UplinkProtocol", .asyncHTTPClient, .hummingbird,
+            .hummingbirdTLS, .logging, .nioCore, .nioSSL, .serviceLifecycle,
+        ], swiftSettings: strict),
     .testTarget(name: "LayeringTests", swiftSettings: strict),
     .testTarget(name: "BoardTests", dependencies: ["Board", "Metering"], swiftSettings: strict),
     .testTarget(

@@ -7,13 +7,10 @@ internal import UplinkProtocol
 
 /// The operator's side of the platform: JSON over a unix-domain socket that only its owner can open.
 public struct OperatorServer: Sendable {
-    private let store: PlatformStore
-    private let bell: CommandBell
+    private let server: PlatformServer
+    private var store: PlatformStore { server.store }
 
-    public init(beside server: PlatformServer) {
-        store = server.store
-        bell = server.bell
-    }
+    public init(beside server: PlatformServer) { self.server = server }
 
     public func application(socketPath: String, logger: Logger) -> some ApplicationProtocol {
         let router = Router()
@@ -23,6 +20,7 @@ public struct OperatorServer: Sendable {
                     "gateway": .string(gateway.gateway), "epoch": .string(gateway.epoch),
                     "ledger_through": .integer(gateway.ledgerThrough),
                     "telemetry_through": .integer(gateway.telemetryThrough), "heard_at_ms": .integer(gateway.heardAt),
+                    "faults": .integer(gateway.faults), "last_fault": .string(gateway.lastFault),
                 ])
             }
             return PlatformServer.answer(.ok, .array(gateways))
@@ -81,13 +79,14 @@ public struct OperatorServer: Sendable {
                 throw FieldProblem(field: "recharge.amount", reason: "is not decimal text like 12.50")
             }
             try reader.finish()
-            _ = try store.issue((account, customer, issuer, amount), number: number, gateway: gateway, id: id)
-            bell.ring(gateway)
+            try server.issue((account, customer, issuer, amount), number: number, gateway: gateway, id: id)
             return PlatformServer.answer(.accepted, .object(["id": .string(id)]))
         } catch let problem as FieldProblem {
             return PlatformServer.answer(.badRequest, .object(["error": .string(problem.description)]))
         } catch let problem as JSONProblem {
             return PlatformServer.answer(.badRequest, .object(["error": .string(problem.description)]))
+        } catch let problem as SaleProblem {
+            return PlatformServer.answer(.conflict, .object(["error": .string(problem.description)]))
         }
     }
 }

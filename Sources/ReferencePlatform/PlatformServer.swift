@@ -3,9 +3,10 @@ internal import HTTPTypes
 public import Hummingbird
 internal import HummingbirdTLS
 public import Logging
-internal import Metering
+public import Metering
 internal import NIOCore
 public import NIOSSL
+public import Prepaid
 internal import ServiceLifecycle
 internal import SwiftASN1
 internal import UplinkProtocol
@@ -79,6 +80,15 @@ public struct PlatformServer: Sendable {
         return tls
     }
 
+    /// Queues a recharge and wakes the gateway's long poll. See `PlatformStore.issue`.
+    public func issue(
+        _ sale: (account: AccountID, customerNumber: String, issuer: String, amount: Money), number: Int64?,
+        gateway: GatewayID, id: String
+    ) throws {
+        try store.issue(sale, number: number, gateway: gateway, id: id)
+        bell.ring(gateway)
+    }
+
     /// A gateway may speak for itself only.
     private func gateway(_ context: PlatformContext) async throws -> GatewayID {
         let name = context.parameters.get("gateway") ?? ""
@@ -103,14 +113,14 @@ public struct PlatformServer: Sendable {
         do {
             let batch = try Batch(bytes: bytes)
             guard batch.gateway == gateway else { throw BatchProblem.malformed("the batch is of another gateway") }
-            let now = WallTime(millisecondsSince1970: Int64(Date().timeIntervalSince1970 * 1000))
-            return Self.answer(.ok, try store.take(batch, now: now).json)
+            return Self.answer(.ok, try store.take(batch, now: Self.now()).json)
         } catch let problem as FieldProblem {
             return Self.answer(.badRequest, .object(["error": .string(problem.description)]))
         } catch BatchProblem.malformed(let what) {
             return Self.answer(.badRequest, .object(["error": .string(what)]))
         } catch BatchProblem.doesNotFollow(let what) {
             context.logger.error("a batch does not follow", metadata: ["gateway": "\(gateway)", "what": "\(what)"])
+            try store.noteFault(of: gateway, what, now: Self.now())
             return Self.answer(.conflict, .object(["error": .string(what)]))
         }
     }
@@ -120,13 +130,18 @@ public struct PlatformServer: Sendable {
         let after = request.uri.queryParameters.get("after", as: Int64.self) ?? 0
         let asked = request.uri.queryParameters.get("wait", as: Int64.self) ?? 0
         let wait = min(max(asked, 0), Self.longestWaitSeconds)
+        let heard = bell.rings(for: gateway)
         var commands = try store.commands(for: gateway, after: after)
         if commands.isEmpty, wait > 0 {
             // A stop of the platform ends the waiting, not the answering.
-            await cancelWhenGracefulShutdown { await bell.wait(for: gateway, seconds: wait) }
+            await cancelWhenGracefulShutdown { await bell.wait(for: gateway, after: heard, seconds: wait) }
             commands = try store.commands(for: gateway, after: after)
         }
         return Self.answer(.ok, .object(["commands": .array(commands)]))
+    }
+
+    static func now() -> WallTime {
+        WallTime(millisecondsSince1970: Int64(Date().timeIntervalSince1970 * 1000))
     }
 
     static func answer(_ status: HTTPResponse.Status, _ json: JSONValue) -> Response {

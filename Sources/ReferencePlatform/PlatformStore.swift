@@ -20,7 +20,10 @@ public struct GatewaySummary: Hashable, Sendable {
     public let telemetryThrough: Int64
     /// Milliseconds since 1970, by the platform's clock.
     public let heardAt: Int64
+    /// How often something was wrong: a batch that does not follow, a ledger that went back.
     public let faults: Int64
+    /// The latest of them; empty where there is none.
+    public let lastFault: String
 }
 
 /// The latest of one meter.
@@ -58,8 +61,15 @@ public final class PlatformStore: Sendable {
 
     private static let layout = """
         CREATE TABLE IF NOT EXISTS gateway (
-            name TEXT PRIMARY KEY, epoch TEXT NOT NULL, heard_at INTEGER NOT NULL, faults INTEGER NOT NULL DEFAULT 0
+            name TEXT PRIMARY KEY, epoch TEXT NOT NULL, heard_at INTEGER NOT NULL
         ) STRICT;
+        -- What was wrong, once each with a count; the latest hundred of a gateway.
+        CREATE TABLE IF NOT EXISTS fault (
+            gateway TEXT NOT NULL, what TEXT NOT NULL, last_at INTEGER NOT NULL, count INTEGER NOT NULL,
+            PRIMARY KEY (gateway, what)
+        ) STRICT, WITHOUT ROWID;
+        -- How far the ledger was, as the latest batch of readings said.
+        CREATE TABLE IF NOT EXISTS head (gateway TEXT PRIMARY KEY, sequence INTEGER NOT NULL) STRICT;
         -- How far each log of each epoch was taken, and the hash of the ledger's last record.
         CREATE TABLE IF NOT EXISTS progress (
             gateway TEXT NOT NULL, epoch TEXT NOT NULL, log TEXT NOT NULL, through INTEGER NOT NULL,
@@ -101,8 +111,9 @@ public final class PlatformStore: Sendable {
             try database.execute(
                 sql: """
                     INSERT INTO gateway (name, epoch, heard_at) VALUES (?, ?, ?)
-                    ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, heard_at = excluded.heard_at
-                    """, arguments: [gateway, batch.epoch, now.millisecondsSince1970])
+                    ON CONFLICT (name) DO UPDATE SET heard_at = excluded.heard_at,
+                        epoch = CASE WHEN ? THEN excluded.epoch ELSE epoch END
+                    """, arguments: [gateway, batch.epoch, now.millisecondsSince1970, batch.log == .ledger])
             var intake = try RecordIntake(database: database, batch: batch, now: now)
             for record in batch.records { try intake.take(record) }
             try intake.finish()
@@ -110,35 +121,28 @@ public final class PlatformStore: Sendable {
         }
     }
 
-    /// Queues a recharge.
-    /// - Parameter number: the recharge number, or nil for the one after the last known.
-    /// - Returns: the command's id.
-    public func issue(
-        _ recharge: (AccountID, customerNumber: String, issuer: String, amount: Money), number: Int64?,
-        gateway: GatewayID, id: String
-    ) throws -> String {
-        try queue.write { database in
-            let (account, customerNumber, issuer, amount) = recharge
-            let last = try Int64.fetchOne(
-                database, sql: "SELECT last_recharge FROM account WHERE gateway = ? AND name = ?",
-                arguments: [gateway.rawValue, account.rawValue])
-            let position =
-                (try Int64.fetchOne(
-                    database, sql: "SELECT max(position) FROM command WHERE gateway = ?",
-                    arguments: [gateway.rawValue]) ?? 0) + 1
-            let json = Command.rechargeJSON(
-                id: id, position: position,
-                recharge: Recharge(
-                    account: account, customerNumber: customerNumber, issuer: issuer,
-                    number: number ?? (last ?? 0) + 1, amount: amount))
-            try database.execute(
-                sql: "INSERT INTO command VALUES (?, ?, ?, 'recharge', ?, 'queued', '')",
-                arguments: [gateway.rawValue, position, id, json.canonicalText])
-            return id
-        }
+    /// Notes what is wrong with a gateway.
+    public func noteFault(of gateway: GatewayID, _ what: String, now: WallTime) throws {
+        try queue.write { try Self.noteFault(of: gateway, what, now: now, in: $0) }
     }
 
-    /// The commands after a position that the gateway has not answered, as they go down.
+    static func noteFault(of gateway: GatewayID, _ what: String, now: WallTime, in database: Database) throws {
+        try database.execute(
+            sql: """
+                INSERT INTO fault VALUES (?, ?, ?, 1)
+                ON CONFLICT (gateway, what) DO UPDATE SET last_at = excluded.last_at, count = count + 1
+                """, arguments: [gateway.rawValue, what, now.millisecondsSince1970])
+        try database.execute(
+            sql: """
+                DELETE FROM fault WHERE gateway = ?1 AND what NOT IN
+                    (SELECT what FROM fault WHERE gateway = ?1 ORDER BY last_at DESC LIMIT 100)
+                """, arguments: [gateway.rawValue])
+    }
+
+    /// Work on the queue of commands, in one transaction.
+    func write<Value>(_ work: (Database) throws -> Value) throws -> Value { try queue.write(work) }
+
+    /// The commands after a position, as they go down.
     public func commands(for gateway: GatewayID, after position: Int64) throws -> [JSONValue] {
         try queue.read { database in
             try String.fetchAll(
@@ -159,13 +163,17 @@ public final class PlatformStore: Sendable {
                         coalesce((SELECT through FROM progress WHERE gateway = name AND progress.epoch = gateway.epoch
                             AND log = 'ledger'), 0) AS ledger,
                         coalesce((SELECT max(through) FROM progress WHERE gateway = name AND log = 'telemetry'), 0)
-                            AS telemetry
+                            AS telemetry,
+                        coalesce((SELECT sum(count) FROM fault WHERE gateway = name), 0) AS fault_count,
+                        coalesce((SELECT what FROM fault WHERE gateway = name ORDER BY last_at DESC LIMIT 1), '')
+                            AS last_fault
                     FROM gateway ORDER BY name
                     """
             ).map {
                 GatewaySummary(
                     gateway: $0["name"], epoch: $0["epoch"], ledgerThrough: $0["ledger"],
-                    telemetryThrough: $0["telemetry"], heardAt: $0["heard_at"], faults: $0["faults"])
+                    telemetryThrough: $0["telemetry"], heardAt: $0["heard_at"], faults: $0["fault_count"],
+                    lastFault: $0["last_fault"])
             }
         }
     }

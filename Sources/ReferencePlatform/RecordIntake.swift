@@ -6,11 +6,13 @@ internal import UplinkProtocol
 /// Takes the records of one batch within one transaction: keeps each once, holds the ledger's chain
 /// together, and follows accounts, meters and commands.
 struct RecordIntake {
-    private let database: Database
-    private let batch: Batch
-    private let now: WallTime
+    let database: Database
+    let batch: Batch
+    let now: WallTime
     private var through: Int64
     private var hash: ChainHash?
+    /// Whether some of the batch was taken before.
+    let isRepeat: Bool
 
     init(database: Database, batch: Batch, now: WallTime) throws {
         self.database = database
@@ -19,7 +21,9 @@ struct RecordIntake {
         let row = try Row.fetchOne(
             database, sql: "SELECT through, hash FROM progress WHERE gateway = ? AND epoch = ? AND log = ?",
             arguments: [batch.gateway.rawValue, batch.epoch, batch.log.rawValue])
-        through = row?["through"] ?? 0
+        let through: Int64 = row?["through"] ?? 0
+        self.through = through
+        isRepeat = batch.first <= through
         if let row {
             hash = (row["hash"] as String?).flatMap(ChainHash.init(hexadecimal:))
         } else {
@@ -45,6 +49,10 @@ struct RecordIntake {
     }
 
     func finish() throws {
+        switch batch.log {
+        case .ledger: try checkHeadOfLedger()
+        case .telemetry: try watchLedger()
+        }
         try database.execute(
             sql: """
                 INSERT INTO progress VALUES (?, ?, ?, ?, ?)
@@ -62,7 +70,8 @@ struct RecordIntake {
             database,
             sql: "SELECT bytes FROM record WHERE gateway = ? AND epoch = ? AND log = ? AND sequence = ?",
             arguments: [batch.gateway.rawValue, batch.epoch, batch.log.rawValue, sequence])
-        guard known == nil || known == bytes else {
+        // Not `==`, which takes different bytes of the same letter for the same text.
+        guard known.map({ $0.utf8.elementsEqual(bytes.utf8) }) ?? true else {
             throw BatchProblem.doesNotFollow(
                 "record \(sequence) of the \(batch.log.rawValue) log was another one before")
         }

@@ -76,6 +76,8 @@ public struct PlatformClient: Sendable {
             configuration.timeout = .init(connect: .seconds(10), read: readTimeout)
             configuration.redirectConfiguration = .disallow
             configuration.httpVersion = .http1Only
+            // The session backs off by itself, and wants to know why at once.
+            configuration.connectionPool.retryConnectionEstablishment = false
             return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         }
         batches = client(readTimeout: Self.uploadTimeout)

@@ -155,7 +155,10 @@ public struct Acknowledgement: Hashable, Sendable {
         log = try reader.word("log", Log.self)
         through = try reader.integer("through")
         var refused: [Refusal] = []
-        for value in try reader.value("refused").array ?? [] {
+        guard let values = try reader.value("refused").array else {
+            throw FieldProblem(field: "acknowledgement.refused", reason: "is not a list")
+        }
+        for value in values {
             var entry = try ObjectReader(value, name: "refused")
             refused.append(Refusal(sequence: try entry.integer("seq"), reason: try entry.text("reason")))
             try entry.finish()

@@ -41,10 +41,10 @@ struct Serve: AsyncParsableCommand {
             throw ValidationError(
                 "\(path) is missing or may not be read; make it with 'meterkeep-platform make-certificates'")
         }
+        try Self.clear(socket)
         let store = try PlatformStore(path: database)
         let platform = PlatformServer(store: store)
         let tls = try PlatformServer.tls(authorityPath: authority, certificatePath: certificate, keyPath: key)
-        try? FileManager.default.removeItem(atPath: socket)
         let portFile = portFile
         let gatewaySide = try platform.application(tls: tls, host: host, port: port, logger: logger) { port in
             if let portFile { try? Data("\(port)\n".utf8).write(to: URL(filePath: portFile), options: .atomic) }
@@ -61,6 +61,17 @@ struct Serve: AsyncParsableCommand {
             )
         }
         try? FileManager.default.removeItem(atPath: socket)
+    }
+
+    /// Removes the socket that an earlier run left behind, and nothing else.
+    private static func clear(_ socket: String) throws {
+        guard let kind = try? FileManager.default.attributesOfItem(atPath: socket)[.type] as? FileAttributeType else {
+            return
+        }
+        guard kind == .typeSocket else {
+            throw ValidationError("\(socket) exists and is no socket; give '--socket' a path of its own")
+        }
+        try FileManager.default.removeItem(atPath: socket)
     }
 }
 
