@@ -157,6 +157,9 @@ struct BusServiceTests {
         for turn in 0..<8 {
             let position: BreakerPosition = turn.isMultiple(of: 2) ? .open : .closed
             let order = BreakerOrder(circuit: circuit, breaker: breaker, position: position, rule: .forcedOff)
+            // Somewhere within the next poll.
+            let start = bench.adapter.requestCount
+            while bench.adapter.requestCount < start + 1 + turn % 4 { await Task.yield() }
             bench.mailbox.send(order)
             let before = bench.adapter.requestCount
             let readBack = try await bench.first { report in
