@@ -110,7 +110,8 @@ let tests: [Target] = [
     .testTarget(
         name: "ConcentratorTests",
         dependencies: [
-            "Board", "Concentrator", "FieldBus", "MeterProfiles", "MeterSimulation", "Metering", "Prepaid", .logging,
+            "Board", "Concentrator", "ConfigurationReader", "FieldBus", "MeterProfiles", "MeterSimulation", "Metering",
+            "Prepaid", "Storage", "UplinkHTTP", .logging,
         ],
         swiftSettings: strict),
     .testTarget(

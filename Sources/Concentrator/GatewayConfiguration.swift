@@ -11,7 +11,7 @@ public struct BusConfiguration: Hashable, Sendable {
 }
 
 /// What the daemon is to do, read from `gateway.yaml`. Paths are absolute, or as seen from the file.
-public struct GatewayConfiguration: Sendable {
+public struct GatewayConfiguration: Hashable, Sendable {
     public enum ClockSource: String, Hashable, Sendable, CaseIterable {
         /// The wall clock is believed when the kernel says that a time source disciplines it.
         case kernel

@@ -64,7 +64,8 @@ extension GatewayConfiguration {
 
     private static func readBuses(_ root: ConfigurationMapping) -> [BusConfiguration] {
         var buses: [BusConfiguration] = []
-        for node in root.required("buses")?.list ?? [] {
+        let nodes = root.required("buses")?.list
+        for node in nodes ?? [] {
             guard let bus = node.mapping(keys: ["id", "port", "baud", "format"]),
                 let id = identifier(bus.required("id"), Bus.self), let port = bus.text("port"),
                 let serial = SerialFormat.read(bus)
@@ -76,6 +77,10 @@ extension GatewayConfiguration {
                 bus["port"]?.refuse("the port \(port) is that of bus '\(other.id)' too", "give each bus its own port")
             }
             buses.append(BusConfiguration(id: id, port: port, serial: serial))
+        }
+        if let nodes, nodes.isEmpty {
+            root["buses"]?.refuse(
+                "there is no bus", "add an entry '- { id: bus1, port: ..., baud: 9600, format: 8N1 }'")
         }
         if buses.count > 8 {
             root["buses"]?.refuse("\(buses.count) buses are too many for one box", "use at most 8")
