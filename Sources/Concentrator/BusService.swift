@@ -52,6 +52,7 @@ struct BusService {
                         logger.error("the port cannot be opened; trying again", metadata: ["reason": "\(error)"])
                         report(.busLost(configuration.id, reason: "\(error)", at: clock.now()))
                     }
+                    giveUpOrders()
                     await mailbox.wait(longest: reopenPause)
                     reopenPause = min(reopenPause * 2, Self.longestReopenPause)
                     continue
@@ -145,6 +146,11 @@ struct BusService {
         }
     }
 
+    /// Without a port no order can be carried out: each ends, and is decided anew when the bus is back.
+    private func giveUpOrders() {
+        while let order = mailbox.takeOrder() { report(.orderEnded(order, readBack: nil, at: clock.now())) }
+    }
+
     /// Writes all orders that wait, then reads back what came of each; an order that comes meanwhile is
     /// written before the next read-back.
     private func carryOutOrders(_ state: State) async {
@@ -154,7 +160,8 @@ struct BusService {
             if let order = mailbox.takeOrder() {
                 guard
                     let device = state.devices.values.first(where: { $0.meter.address == order.breaker.device }),
-                    let point = device.profile.relay?[order.breaker.point]
+                    let point = device.profile.relay?[order.breaker.point],
+                    !order.isOutdated(at: clock.monotonicNow())
                 else {
                     report(.orderEnded(order, readBack: nil, at: clock.now()))
                     continue

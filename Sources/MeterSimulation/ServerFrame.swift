@@ -1,6 +1,7 @@
 public import MeterProfiles
 
-/// Requests and answers of Modbus RTU from the meter's side.
+/// Requests and answers of Modbus RTU from the meter's side. Written apart from the daemon's own frames,
+/// so that each is the other's check.
 public enum ServerFrame {
     /// What a master asks.
     public enum Request: Hashable, Sendable {

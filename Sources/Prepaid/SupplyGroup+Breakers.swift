@@ -93,7 +93,9 @@ extension SupplyGroup {
         if let balance { detail["balance_microunits"] = String(balance.microunits) }
         outcome.change.events.append(Event(.breakerCommanded, .circuit(circuit.id), detail))
         outcome.orders.append(
-            BreakerOrder(circuit: circuit.id, breaker: breaker, position: position, rule: decision.rule))
+            BreakerOrder(
+                circuit: circuit.id, breaker: breaker, position: position, rule: decision.rule,
+                decidedAt: now.monotonic))
     }
 
     /// What a wanted move waits for. A move that was begun is not asked again.

@@ -72,6 +72,13 @@ public struct BreakerOrder: Hashable, Sendable {
     public let breaker: BreakerAddress
     public let position: BreakerPosition
     public let rule: BreakerRule
+    public let decidedAt: MonotonicTime
+
+    /// An order that could not be carried out within this time is given up and decided anew: meanwhile a
+    /// recharge may have come, and nobody is cut by what was true before it.
+    public static let longestWait: Duration = .seconds(5)
+
+    public func isOutdated(at now: MonotonicTime) -> Bool { now - decidedAt > Self.longestWait }
 
     /// Safety and operators act even where the ledger cannot be written; credit and timers wait.
     public var actsWithoutLedger: Bool {

@@ -156,10 +156,12 @@ struct BusServiceTests {
         let circuit = try #require(CircuitID(rawValue: "C-1"))
         for turn in 0..<8 {
             let position: BreakerPosition = turn.isMultiple(of: 2) ? .open : .closed
-            let order = BreakerOrder(circuit: circuit, breaker: breaker, position: position, rule: .forcedOff)
             // Somewhere within the next poll.
             let start = bench.adapter.requestCount
             while bench.adapter.requestCount < start + 1 + turn % 4 { await Task.yield() }
+            let order = BreakerOrder(
+                circuit: circuit, breaker: breaker, position: position, rule: .forcedOff,
+                decidedAt: try SystemClock().monotonicNow())
             bench.mailbox.send(order)
             let before = bench.adapter.requestCount
             let readBack = try await bench.first { report in
