@@ -96,7 +96,8 @@ let programs: [Target] = [
     .executableTarget(
         name: "meterkeep-platform",
         dependencies: [
-            "ReferencePlatform", .argumentParser, .asyncHTTPClient, .hummingbird, .nioCore, .nioHTTP1, .logging,
+            "ReferencePlatform", "UplinkProtocol", .argumentParser, .asyncHTTPClient, .hummingbird, .nioCore, .nioHTTP1,
+            .logging,
             .serviceLifecycle,
             .unixSignals,
         ], swiftSettings: strict),

@@ -55,6 +55,16 @@ public struct OperatorServer: Sendable {
             }
             return PlatformServer.answer(.ok, .array(commands))
         }
+        router.get("/lost") { request, _ in
+            let seconds = max(0, request.uri.queryParameters.get("after", as: Int64.self) ?? 900)
+            let lost = try store.silent(since: PlatformServer.now() + .seconds(-seconds)).map { silent in
+                JSONValue.object([
+                    "gateway": .string(silent.gateway), "meter": silent.meter.map(JSONValue.string) ?? .null,
+                    "heard_at_ms": .integer(silent.heardAt),
+                ])
+            }
+            return PlatformServer.answer(.ok, .array(lost))
+        }
         router.get("/ledger/:gateway/:account") { _, context in
             let records = try store.ledger(
                 gateway: context.parameters.get("gateway") ?? "", account: context.parameters.get("account") ?? "")

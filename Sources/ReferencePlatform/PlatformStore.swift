@@ -189,6 +189,22 @@ public final class PlatformStore: Sendable {
         }
     }
 
+    /// The gateways, and the meters of the others, from which nothing was taken since a moment.
+    public func silent(since moment: WallTime) throws -> [(gateway: String, meter: String?, heardAt: Int64)] {
+        try queue.read { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT name AS gateway, NULL AS meter, heard_at FROM gateway WHERE heard_at < ?1
+                    UNION ALL
+                    SELECT meter.gateway, meter.name, meter.heard_at FROM meter JOIN gateway ON gateway.name = gateway
+                    WHERE meter.heard_at < ?1 AND gateway.heard_at >= ?1
+                    ORDER BY 1, 2
+                    """, arguments: [moment.millisecondsSince1970]
+            ).map { ($0["gateway"], $0["meter"], $0["heard_at"]) }
+        }
+    }
+
     public func accounts() throws -> [AccountSummary] {
         try queue.read { database in
             try Row.fetchAll(database, sql: "SELECT * FROM account ORDER BY gateway, name").map {

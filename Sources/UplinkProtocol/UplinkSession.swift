@@ -34,7 +34,7 @@ public enum UplinkCondition: String, Hashable, Sendable, CaseIterable {
 /// | 413 | the batch is split |
 /// | 401, 403, 409 | all is kept, tried slowly |
 /// | 429, 503 | Retry-After is honoured |
-/// | other 4xx | the batch is halved until one record is left, and that one is quarantined |
+/// | other 4xx | the batch is halved until one record is left, and that one is quarantined (see `setAside`) |
 /// | 5xx, no answer, a 2xx that acknowledges nothing | exponential back-off with full jitter |
 public struct UplinkSession: Hashable, Sendable {
     public private(set) var condition: UplinkCondition = .idle
@@ -43,10 +43,17 @@ public struct UplinkSession: Hashable, Sendable {
     /// The most records in the next batch.
     public private(set) var batchLimit: Int
     private let fullBatch: Int
+    /// Records set aside since the last acknowledgement.
+    private var setAside = 0
+    /// The record that was refused once while the platform refuses one after the other.
+    private var doubted: Int64?
 
     public static let firstBackOff: Duration = .milliseconds(500)
     public static let longestBackOff: Duration = .seconds(300)
     public static let refusedPause: Duration = .seconds(60)
+    /// Poison is rare: where more than this are refused in a row it is the platform, or something in
+    /// between, that is wrong, and the logs must not be emptied into nothing.
+    public static let mostSetAsideAtOnce = 3
     /// A Retry-After beyond this is not believed.
     public static let longestRetryAfter: Duration = .seconds(3600)
 
@@ -65,6 +72,8 @@ public struct UplinkSession: Hashable, Sendable {
         if case .acknowledged(let acknowledgement) = outcome {
             condition = .up
             failures = 0
+            setAside = 0
+            doubted = nil
             batchLimit = min(fullBatch, batchLimit * 2)
             return .advance(through: acknowledgement.through, refused: acknowledgement.refused)
         }
@@ -85,9 +94,7 @@ public struct UplinkSession: Hashable, Sendable {
         case .status(400..<500, _):
             condition = .answersWrongly
             if batch.records.count > 1 { return halve(batch) }
-            batchLimit = fullBatch
-            return .advance(
-                through: batch.last, refused: [Refusal(sequence: batch.last, reason: "refused by the platform")])
+            return setAside(batch.last)
         case .invalidAnswer, .status(200..<300, _):
             condition = .answersWrongly
             return backOff(using: &generator)
@@ -95,6 +102,20 @@ public struct UplinkSession: Hashable, Sendable {
             condition = .unreachable
             return backOff(using: &generator)
         }
+    }
+
+    /// The first few in a row at once, each further one only when it is refused again after a pause.
+    private mutating func setAside(_ sequence: Int64) -> UplinkAction {
+        if setAside >= Self.mostSetAsideAtOnce, doubted != sequence {
+            doubted = sequence
+            condition = .refused
+            return .retry(after: Self.refusedPause)
+        }
+        setAside = min(setAside + 1, Self.mostSetAsideAtOnce)
+        doubted = nil
+        // While one after the other is refused, halving anew each time would only add to the storm.
+        batchLimit = setAside < Self.mostSetAsideAtOnce ? fullBatch : 1
+        return .advance(through: sequence, refused: [Refusal(sequence: sequence, reason: "refused by the platform")])
     }
 
     private mutating func halve(_ batch: Batch) -> UplinkAction {

@@ -8,6 +8,7 @@ import NIOHTTP1
 import ReferencePlatform
 import ServiceLifecycle
 import UnixSignals
+import UplinkProtocol
 
 /// The reference platform: the other end of the uplink.
 @main
@@ -17,7 +18,8 @@ struct MeterkeepPlatform: AsyncParsableCommand {
         abstract: "A small platform for Meterkeep gateways: takes their records, lists them, issues recharges.",
         discussion: "The protocol between gateway and platform is in docs/uplink.md.",
         subcommands: [
-            Serve.self, Gateways.self, Meters.self, Balances.self, Commands.self, LedgerOf.self, IssueRecharge.self,
+            Serve.self, Gateways.self, Meters.self, Balances.self, Commands.self, LedgerOf.self, Lost.self,
+            IssueRecharge.self,
             MakeCertificates.self,
         ])
 }
@@ -135,6 +137,19 @@ struct LedgerOf: AsyncParsableCommand {
     func run() async throws { print(try await platform.ask("/ledger/\(gateway)/\(account)")) }
 }
 
+struct Lost: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "List the gateways and meters that have been silent for too long, as JSON.")
+    @OptionGroup var platform: OperatorSocket
+    @Option(help: "Seconds of silence that are too long.") var after: Int64 = 900
+
+    func validate() throws {
+        guard after >= 0 else { throw ValidationError("'--after' is a number of seconds, 0 or more") }
+    }
+
+    func run() async throws { print(try await platform.ask("/lost?after=\(after)")) }
+}
+
 struct IssueRecharge: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "recharge", abstract: "Sell credit to an account; prints the command's id.")
@@ -145,14 +160,39 @@ struct IssueRecharge: AsyncParsableCommand {
     @Option(help: "The customer number the account must have.") var customer: String
     @Option(help: "The seller's name.") var issuer: String = "office"
     @Option(help: "The recharge number; without it the one after the last known.") var number: Int64?
+    @Option(help: "The sale's id: given again after a failure, it is not sold twice.") var id: String?
+    @Option(help: "Seconds to wait for the gateway's answer; it is printed, and a refusal is exit code 1.")
+    var wait: Int64?
 
     func run() async throws {
         var members: [String: Any] = [
             "gateway": gateway, "account": account, "amount": amount, "customer_number": customer, "issuer": issuer,
         ]
         if let number { members["number"] = number }
+        if let id { members["id"] = id }
         let body = String(decoding: try JSONSerialization.data(withJSONObject: members), as: UTF8.self)
-        print(try await platform.ask("/recharges", body: body))
+        let sold = try await platform.ask("/recharges", body: body)
+        guard let wait, let id = try StrictJSON.parse(sold).object?["id"]?.string else {
+            print(sold)
+            return
+        }
+        let end = ContinuousClock.now + .seconds(wait)
+        while true {
+            let commands = try StrictJSON.parse(try await platform.ask("/commands")).array ?? []
+            if let command = commands.first(where: { $0.object?["id"] == .string(id) }),
+                command.object?["state"] != .string("queued")
+            {
+                print(command.canonicalText)
+                guard command.object?["state"] == .string("applied") else { throw ExitCode.failure }
+                return
+            }
+            guard ContinuousClock.now < end else {
+                throw ValidationError(
+                    "no answer of \(gateway) in \(wait) s; the sale \(id) stays queued: see 'meterkeep-platform commands'"
+                )
+            }
+            try await Task.sleep(for: .milliseconds(100))
+        }
     }
 }
 

@@ -129,6 +129,21 @@ struct IntakeTests {
         #expect(try platform.store.ledger(gateway: "G-1", account: "A-1").count == 4)
     }
 
+    @Test("what is silent too long: a whole gateway, or a meter of one that still speaks")
+    func silent() throws {
+        let platform = try TemporaryStore()
+        let ledger = try GatewayLedger(recharges: 1)
+        _ = try platform.store.take(try ledger.reading(1), now: noon)
+        func lost(_ seconds: Int64) throws -> [String?] {
+            try platform.store.silent(since: noon + .seconds(seconds)).map(\.meter)
+        }
+        #expect(try lost(0).isEmpty)
+        #expect(try lost(1) == [nil])
+        _ = try platform.store.take(try ledger.batch(1...1), now: noon + .seconds(60))
+        #expect(try lost(60) == ["M-1"])
+        #expect(try lost(61) == [nil])
+    }
+
     @Test("the list of faults is bounded")
     func bounded() throws {
         let platform = try TemporaryStore()

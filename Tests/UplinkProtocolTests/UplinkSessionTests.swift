@@ -119,6 +119,38 @@ struct UplinkSessionTests {
         #expect(attempts < 60)
     }
 
+    @Test("a platform that refuses everything does not empty the log: from the fourth record on, one a minute")
+    func refusesEverything() throws {
+        var session = UplinkSession(fullBatch: 100)
+        var generator = Largest()
+        var cursor: Int64 = 0
+        var waited: Duration = .zero
+        for _ in 0..<40 {
+            let gateway = try #require(GatewayID(rawValue: "G-1"))
+            let records = ((cursor + 1)...(cursor + Int64(session.batchLimit)))
+                .map { (sequence: $0, json: JSONValue.object(["seq": .integer($0)])) }
+            let head = ChainHead(sequence: 1000, hash: .genesis(gateway: "G-1", epoch: "e"))
+            let batch = try #require(
+                Batch(gateway: gateway, epoch: "e", log: .ledger, chainHead: head, records: records))
+            switch session.record(.status(400, retryAfter: nil), of: batch, using: &generator) {
+            case .advance(let through, let refused):
+                #expect(refused.map(\.sequence) == [cursor + 1])
+                cursor = through
+            case .retry(let pause): waited += pause
+            case .shrink: break
+            }
+        }
+        #expect(cursor > 3)
+        #expect(waited >= .seconds(60) * Int(cursor - 3))
+        #expect(session.condition == .refused || session.condition == .answersWrongly)
+        let last = try batch(1)
+        let answer = Acknowledgement(gateway: last.gateway, epoch: "e", log: .ledger, through: 1)
+        _ = session.record(.acknowledged(answer), of: last, using: &generator)
+        #expect(
+            session.record(.status(400, retryAfter: nil), of: last, using: &generator)
+                == .advance(through: 1, refused: [Refusal(sequence: 1, reason: "refused by the platform")]))
+    }
+
     @Test(
         "what is no acknowledgement",
         arguments: [
