@@ -11,8 +11,8 @@ public final class ControlServer: Sendable {
     /// - Parameter onStop: called when someone sends `stop`.
     public init(path: String, host: SimulatorHost, onStop: @escaping @Sendable () -> Void) throws {
         self.path = path
+        try UnixSocket.clearPlace(path)
         listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        unlink(path)
         guard listener >= 0, UnixSocket.withAddress(path, { bind(listener, $0, $1) }) == 0, listen(listener, 8) == 0
         else {
             throw SimulatorError(
@@ -33,7 +33,11 @@ public final class ControlServer: Sendable {
     private func serve(_ host: SimulatorHost, _ onStop: @Sendable () -> Void) {
         while !isStopped.load(ordering: .relaxed) {
             let client = accept(listener, nil, nil)
-            guard client >= 0 else { return }
+            guard client >= 0 else {
+                if errno == EINTR || errno == ECONNABORTED { continue }
+                return
+            }
+            UnixSocket.limitPatience(client)
             if let line = UnixSocket.readLine(client) {
                 switch ControlLanguage.perform(line, on: host) {
                 case .answer(let text): UnixSocket.write(text + "\n", to: client)
@@ -81,6 +85,30 @@ private enum UnixSocket {
                 body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
             }
         }
+    }
+
+    /// Removes the socket that a simulator left behind; whatever else stands there stays.
+    static func clearPlace(_ path: String) throws(SimulatorError) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return }
+        guard status.st_mode & S_IFMT == S_IFSOCK else {
+            throw SimulatorError(description: "\(path) is there already and no socket; choose another --control")
+        }
+        let client = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        defer { close(client) }
+        guard client < 0 || withAddress(path, { connect(client, $0, $1) }) != 0 else {
+            throw SimulatorError(
+                description: "a simulator listens at \(path) already; stop it or choose another --control")
+        }
+        unlink(path)
+    }
+
+    /// A client that says nothing must not keep the others waiting.
+    static func limitPatience(_ client: Int32) {
+        var limit = timeval(tv_sec: 2, tv_usec: 0)
+        let size = socklen_t(MemoryLayout<timeval>.size)
+        setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
+        setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
     }
 
     static func readLine(_ descriptor: Int32) -> String? {

@@ -10,6 +10,9 @@ public struct World: Sendable {
     private let plannedFaults: [String: [PlannedFault]]
     /// Simulated nanoseconds since the start.
     private var clock: Int64 = 0
+    /// Nanoseconds of the simulated day, which runs at the speed of energy.
+    private var timeOfDay: Int64 = 0
+    private static let nanosecondsPerHour: Int64 = 3_600_000_000_000
 
     /// More than this many writes are not kept; the oldest go.
     public static let mostWrites = 10_000
@@ -47,16 +50,23 @@ public struct World: Sendable {
     /// Seconds since the start, as the devices see them.
     public var seconds: Double { Double(clock) / 1e9 }
 
-    /// Lets real time pass.
+    /// Lets real time pass. In one step or in many, the energy is the same to the last milliwatt-hour: each
+    /// hour of the simulated day is counted at its own load.
     public mutating func advance(toNanoseconds now: Int64) {
-        let elapsed = now - clock
-        guard elapsed > 0 else { return }
+        guard now > clock else { return }
+        let (simulated, overflow) = (now - clock).multipliedReportingOverflow(by: energySpeed)
         clock = now
-        let hour = Int(now / 1_000_000_000 * energySpeed / 3600 % 24)
-        for bus in buses.indices {
-            for device in buses[bus].devices.indices {
-                buses[bus].devices[device].advance(nanoseconds: elapsed * energySpeed, hour: hour)
+        var left = overflow ? Int64.max : simulated
+        while left > 0 {
+            let hour = timeOfDay / Self.nanosecondsPerHour
+            let step = min(left, (hour + 1) * Self.nanosecondsPerHour - timeOfDay)
+            for bus in buses.indices {
+                for device in buses[bus].devices.indices {
+                    buses[bus].devices[device].advance(nanoseconds: step, hour: Int(hour))
+                }
             }
+            timeOfDay = (timeOfDay + step) % (24 * Self.nanosecondsPerHour)
+            left -= step
         }
     }
 

@@ -7,7 +7,7 @@ import Testing
 private let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()
 
-private func profiles() throws -> ProfileLibrary {
+func profiles() throws -> ProfileLibrary {
     let folder = root.appending(path: "etc/profiles")
     let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
         .filter { $0.pathExtension == "yaml" }
@@ -40,7 +40,7 @@ private func world(_ text: String = twoMeters) throws -> World {
 
 private func seconds(_ count: Int64) -> Int64 { count * 1_000_000_000 }
 
-private func hexadecimal(_ text: String) -> [UInt8] { text.split(separator: " ").compactMap { UInt8($0, radix: 16) } }
+func hexadecimal(_ text: String) -> [UInt8] { text.split(separator: " ").compactMap { UInt8($0, radix: 16) } }
 
 @Suite("A simulated world")
 struct WorldTests {
@@ -51,6 +51,28 @@ struct WorldTests {
         // 360 s at ten times the speed are one hour of 1000 W and of 500 W.
         #expect(world.device("M-1")?.energyMilliwattHours == 6_000_000)
         #expect(world.device("M-2")?.energyMilliwattHours == 1_200_000)
+    }
+
+    @Test("the energy of a day does not depend on how often anyone looked", arguments: [1, 7, 60, 86_400])
+    func curve(step: Int64) throws {
+        let hours = Array(0..<24).map { "\($0 * 10)" }.joined(separator: ", ")
+        let text = twoMeters.replacing("base_w: 500", with: "base_w: 500\n        day_curve_w: [\(hours)]")
+        var world = try world(text)
+        for second in stride(from: step, through: 86_400, by: Int64.Stride(step)) {
+            world.advance(toNanoseconds: seconds(second))
+        }
+        world.advance(toNanoseconds: seconds(86_400))
+        // Ten days of 24 h x 500 W and 2760 Wh on top.
+        let expected: Int64 = 700_000 + 10 * (12_000_000 + 2_760_000)
+        #expect(world.device("M-2")?.energyMilliwattHours == expected)
+    }
+
+    @Test("a long silence at a high speed loses no energy")
+    func silence() throws {
+        var world = try world(twoMeters.replacing("energy_speed: 10", with: "energy_speed: 1000"))
+        world.advance(toNanoseconds: seconds(86_400))
+        let expected: Int64 = 5_000_000 + 24_000 * 1_000_000
+        #expect(world.device("M-1")?.energyMilliwattHours == expected)
     }
 
     @Test("an appliance adds its active and reactive power")

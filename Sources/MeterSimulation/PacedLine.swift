@@ -1,0 +1,125 @@
+private import CLinux
+private import Glibc
+internal import MeterProfiles
+private import Metering
+private import Synchronization
+
+/// The master side of one pseudo terminal, at the pace of a serial line.
+final class PacedLine: Sendable {
+    private let master: Int32
+    private let slave: Int32
+    private let slavePath: String
+    private let link: String
+    private let serial: SerialFormat
+    /// When the line was last in use, as its pace says.
+    private let busyUntil = Mutex<Int64>(0)
+    private let isEnded = Atomic(false)
+
+    /// How long a thread may not notice that the line is ended.
+    private static let longestNap: Int64 = 50_000_000
+
+    /// - Parameter link: the stable name; a link that stands there is replaced, nothing else is.
+    init(link: String, serial: SerialFormat) throws(SimulatorError) {
+        var status = stat()
+        if lstat(link, &status) == 0, status.st_mode & S_IFMT != S_IFLNK {
+            throw SimulatorError(description: "\(link) is there already and no link; choose another 'link'")
+        }
+        var path = [CChar](repeating: 0, count: 128)
+        var slave: Int32 = -1
+        let master = clinux_open_pty(&path, UInt(path.count), &slave)
+        guard master >= 0 else {
+            throw SimulatorError(
+                description: "no pseudo terminal: \(String(cString: strerror(errno))); is /dev/pts mounted?")
+        }
+        unlink(link)
+        guard symlink(path, link) == 0 else {
+            let reason = String(cString: strerror(errno))
+            Glibc.close(slave)
+            Glibc.close(master)
+            throw SimulatorError(description: "\(link) cannot be made: \(reason); choose another 'link'")
+        }
+        // Bytes that nobody takes are lost, as on a wire; they must not hold the line.
+        _ = fcntl(master, F_SETFL, fcntl(master, F_GETFL) | O_NONBLOCK)
+        self.master = master
+        self.slave = slave
+        self.link = link
+        self.serial = serial
+        slavePath = String(decoding: path.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// Makes `receive` and `answer` return soon.
+    func end() { isEnded.store(true, ordering: .relaxed) }
+
+    /// Closes the terminal, and removes the link where it still leads here. No thread may use the line.
+    func close() {
+        var target = [CChar](repeating: 0, count: 128)
+        let count = readlink(link, &target, target.count)
+        if count > 0, String(decoding: target.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self) == slavePath {
+            unlink(link)
+        }
+        Glibc.close(slave)
+        Glibc.close(master)
+    }
+
+    /// The next request, once its last byte would have arrived on a real line, and whether it came too
+    /// early. Nil when the line is ended.
+    func receive() -> (frame: [UInt8], isEarly: Bool)? {
+        var frame: [UInt8] = []
+        var firstByteAt: Int64 = 0
+        var lastByteAt: Int64 = 0
+        var idleNaps = 0
+        var buffer = [UInt8](repeating: 0, count: 512)
+        while !isEnded.load(ordering: .relaxed) {
+            let ready = clinux_wait_for_input(master, Self.longestNap)
+            if ready == 0 {
+                // A request that does not go on is given up after half a second.
+                if !frame.isEmpty, Self.now() - lastByteAt > 500_000_000 { return (frame, false) }
+                idleNaps += 1
+                if frame.isEmpty, idleNaps.isMultiple(of: 4) { clinux_rest_pty(slave) }
+                continue
+            }
+            if ready < 0, errno == EINTR { continue }
+            let count = ready > 0 ? Glibc.read(master, &buffer, buffer.count) : -1
+            guard count > 0 else { return nil }
+            lastByteAt = Self.now()
+            if frame.isEmpty { firstByteAt = lastByteAt }
+            frame += buffer[..<count]
+            guard let length = ServerFrame.requestLength(frame), frame.count >= length else { continue }
+            let silence = serial.interFrameSilence.wholeNanoseconds
+            let isEarly = busyUntil.withLock { firstByteAt < $0 + silence }
+            pass(characters: frame.count, from: firstByteAt)
+            return (frame, isEarly)
+        }
+        return nil
+    }
+
+    /// Sends an answer so that its last byte arrives when it would on the line.
+    func answer(_ reply: BusReply) {
+        let start = busyUntil.withLock { $0 } + reply.turnaround.wholeNanoseconds
+        sleep(until: start)
+        pass(characters: reply.bytes.count, from: start)
+        guard !isEnded.load(ordering: .relaxed) else { return }
+        _ = Glibc.write(master, reply.bytes, reply.bytes.count)
+    }
+
+    /// Nanoseconds of CLOCK_MONOTONIC.
+    static func now() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+
+    /// Waits while characters are on the wire.
+    private func pass(characters: Int, from start: Int64) {
+        let end = start + serial.duration(ofCharacters: Double(characters)).wholeNanoseconds
+        busyUntil.withLock { $0 = end }
+        sleep(until: end)
+    }
+
+    private func sleep(until moment: Int64) {
+        while !isEnded.load(ordering: .relaxed), case let left = moment - Self.now(), left > 0 {
+            var request = timespec(tv_sec: 0, tv_nsec: Int(min(left, Self.longestNap)))
+            nanosleep(&request, nil)
+        }
+    }
+}
