@@ -40,16 +40,19 @@ public final class RunningGateway: Sendable {
         (reports, reporter) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.mostReports))
         failure = FailureBox()
         profiles = try Self.orProblem { try ProfileFolder.load(configuration.profilesPath) }
-        let client = try configuration.platform.map { address throws(GatewayProblem) in
-            try Self.orProblem { try PlatformClient(address: address, gateway: configuration.gateway.rawValue) }
-        }
+        if let address = configuration.platform { try Self.orProblem { try PlatformClient.check(address) } }
         guard let zone = TimeZoneTable(ianaName: configuration.timeZoneName) else {
             throw .configuration("the time zone '\(configuration.timeZoneName)' is unknown; install tzdata")
         }
         let system = try Self.orProblem { try SystemClock() }
         clock = GatewayClock(system: system, source: configuration.clockSource)
         try Self.checkPortsExist(configuration)
+        let socket = SocketPlace(path: configuration.socketPath)
+        try socket.check()
+        // A new data directory is not made in vain; of one in use, its holder is told first.
+        if !FileManager.default.fileExists(atPath: configuration.dataPath) { try socket.checkUnused() }
         directory = try Self.orProblem { try DataDirectory(path: configuration.dataPath) }
+        try socket.checkUnused()
         ports = try await Self.openPorts(configuration, logger: logger)
         let epoch = Self.newEpoch()
         let (ledgerPath, telemetryPath) = (directory.ledgerPath, directory.telemetryPath)
@@ -70,6 +73,10 @@ public final class RunningGateway: Sendable {
             ledger: ledger, profiles: profiles, clock: clock, zone: zone, staleAfter: configuration.staleAfter,
             mailboxes: mailboxes, telemetry: telemetry, ledgerChanged: signals[.ledger] ?? Signal(), logger: logger,
             onLedgerLost: { failure.set(.ledgerLost($0.description)) })
+        // Last: an HTTP client that is let go without its shutdown ends the program.
+        let client = try configuration.platform.map { address throws(GatewayProblem) in
+            try Self.orProblem { try PlatformClient(address: address, gateway: configuration.gateway.rawValue) }
+        }
         uplink = client.map { [site, telemetry, clock, progress] client in
             UplinkService(
                 client: client, gateway: configuration.gateway, site: site, telemetry: telemetry,

@@ -35,6 +35,7 @@ struct CheckReport {
         } else {
             lines.append("uplink none: readings and ledger stay on the box")
         }
+        try SocketPlace(path: configuration.socketPath).check()
         if !problems.isEmpty { throw GatewayProblem.device(problems.joined(separator: "\n")) }
         lines.append("all is in order")
         text = lines.joined(separator: "\n")

@@ -52,7 +52,7 @@ struct Daemon: AsyncParsableCommand {
         logger.logLevel = Logger.Level(rawValue: logLevel.rawValue) ?? .info
         let notifier = ServiceNotifier(environment: ProcessInfo.processInfo.environment)
         let gateway = try await RunningGateway(configuration: configuration, notifier: notifier, logger: logger)
-        // The data directory is ours by now, so a socket that is there was left by a daemon that died.
+        // Nobody listens there: what is there was left by a daemon that died.
         try? FileManager.default.removeItem(atPath: configuration.socketPath)
         let listening = Signal()
         var quiet = logger

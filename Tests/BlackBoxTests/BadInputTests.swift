@@ -45,6 +45,9 @@ struct BadInputTests {
         Sample(
             old: "telemetry:", new: "uplink: { url: \"http://x\", authority: a, certificate: b, key: c }\ntelemetry:",
             says: "'http://x' is no HTTPS address; write it like https://", code: 78),
+        Sample(
+            old: "port: /dev/ttyNOWHERE", new: "port: /dev/null, baud: 9600",
+            says: "the key 'baud' is given twice; keep one", code: 78),
         Sample(old: "", new: "", says: "bus bus1: port /dev/ttyNOWHERE does not exist; plug the adapter in", code: 74),
     ]
 
@@ -59,6 +62,26 @@ struct BadInputTests {
         #expect(bench.contents == ["gateway.yaml"])
     }
 
+    /// Where the local API cannot listen. The port exists, so that nothing else is wrong.
+    @Test(
+        "a socket that cannot be there, and nothing made or removed",
+        arguments: [
+            ("socket: run/keep.sock", "/run of the socket does not exist; create it, or correct 'socket'", 74),
+            ("socket: gateway.yaml", "/gateway.yaml is there already and is no socket; correct 'socket'", 78),
+            ("socket: /tmp/\(String(repeating: "x", count: 120))", "has 125 bytes in its path; keep it to 107", 78),
+        ] as [(String, String, Int32)])
+    func socketPlace(line: String, says: String, code: Int32) throws {
+        let text = bench.configuration(port: "/dev/null").replacing("socket: data.sock", with: line)
+        try bench.write("gateway.yaml", text)
+        for check in [true, false] {
+            let said = try daemon("gateway.yaml", check: check)
+            #expect(said.text.contains(says), "\(said.text)")
+            #expect(said.code == code)
+            #expect(bench.contents == ["gateway.yaml"])
+        }
+        #expect(try String(contentsOfFile: "\(bench.folder)/gateway.yaml", encoding: .utf8) == text)
+    }
+
     @Test("--check finds the same and opens nothing")
     func check() throws {
         let (said, code) = try daemon("gateway.yaml", check: true)
@@ -70,15 +93,25 @@ struct BadInputTests {
     @Test("a second daemon, a taken port, a bad import: each is refused, and the first goes on")
     func taken() throws {
         let simulator = try bench.startSimulator()
-        try bench.write("gateway.yaml", bench.configuration(port: "\(bench.folder)/bus1"))
+        _ = try Program.run("meterkeep-platform", ["make-certificates", "\(bench.folder)/tls", "--gateway", "G-1"])
+        let uplink = """
+            uplink: { url: "https://localhost:1", authority: tls/ca.pem, certificate: tls/G-1.pem, key: tls/G-1.key }
+            """
+        try bench.write("gateway.yaml", bench.configuration(port: "\(bench.folder)/bus1", extra: uplink))
         let first = try bench.startDaemon()
         let second = try daemon("gateway.yaml")
         #expect(second.text.contains("/data is in use by process"), "\(second.text)")
         #expect(second.code == 75)
-        try bench.write("other.yaml", bench.configuration(port: "\(bench.folder)/bus1", data: "other"))
+        try bench.write("other.yaml", bench.configuration(port: "\(bench.folder)/bus1", data: "other", extra: uplink))
         let busy = try daemon("other.yaml")
         #expect(busy.text.contains("/bus1 is in use by another program; stop it"), "\(busy.text)")
         #expect(busy.code == 74)
+        let third = bench.configuration(port: "\(bench.folder)/bus1", data: "third")
+        try bench.write("third.yaml", third.replacing("third.sock", with: "data.sock"))
+        let listening = try daemon("third.yaml")
+        #expect(listening.text.contains("another program listens at \(bench.folder)/data.sock; stop it"))
+        #expect(listening.code == 75)
+        #expect(!bench.contents.contains("third"))
         let file = try bench.write(
             "bad.csv",
             """
