@@ -20,7 +20,7 @@ extension SiteService {
         let now = clock.now()
         let known = try ledger.site()
         try check(plan, against: known)
-        for key in groups.keys.sorted() { change(key, now: now) { group, _ in group.settleNow() } }
+        for key in groups.keys.sorted() { change(key, now: now) { group, _ in group.settleNow(zone: zone) } }
         let knownAccounts = Dictionary(uniqueKeysWithValues: try ledger.site().accounts.map { ($0.id, $0) })
         var transaction = LedgerTransaction(changes: [], installation: plan.site, actor: "operator")
         var changed = 0

@@ -39,7 +39,9 @@ extension SiteService {
                 && group.circuits.contains { state in
                     state.posted.map { $0.at.trust != .untrusted && zone.day(containing: $0.at.wall) != today } ?? false
                 }
-            change(key, now: now) { group, site in isDayOver ? group.settleNow() : group.tick(now: now, site: site) }
+            change(key, now: now) { group, site in
+                isDayOver ? group.settleNow(zone: zone) : group.tick(now: now, site: site)
+            }
         }
     }
 

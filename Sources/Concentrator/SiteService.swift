@@ -66,13 +66,13 @@ public actor SiteService {
     /// Posts what was used, notes the stop, closes the ledger.
     func stop() {
         let now = clock.now()
-        for key in groups.keys.sorted() { change(key, now: now) { group, _ in group.settleNow() } }
+        for key in groups.keys.sorted() { change(key, now: now) { group, _ in group.settleNow(zone: zone) } }
         try? record([Event(.daemonStopped, .gateway)], actor: "gateway", at: now)
         try? ledger.close()
     }
 
     var conditions: SiteConditions {
-        SiteConditions(isLedgerUsable: isLedgerUsable, isMassCutHeld: false, staleAfter: staleAfter)
+        SiteConditions(isLedgerUsable: isLedgerUsable, isMassCutHeld: false, staleAfter: staleAfter, zone: zone)
     }
 
     /// Takes one event on a group: decides on a copy, commits, keeps the copy, acts. Where the commit

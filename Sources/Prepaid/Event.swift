@@ -8,6 +8,7 @@ public enum EventCode: String, Hashable, Sendable, CaseIterable {
     case accountOpened = "account_opened"
     case accountClosed = "account_closed"
     case settingsChanged = "settings_changed"
+    case tariffChanged = "tariff_changed"
     case meterReplaced = "meter_replaced"
     case alarmRaised = "alarm_raised"
     case alarmCleared = "alarm_cleared"

@@ -69,16 +69,24 @@ public struct CounterSpan: Hashable, Sendable {
     public let from: Int64
     /// The counter now. Smaller than `from` only over a roll-over.
     public let to: Int64
-    /// What is billed, Wh (or litres).
+    /// What is billed, Wh (or litres): of several postings of one stretch each bills its part.
     public let quantity: Int64
     public let price: Price
+    /// Nil without time-of-use.
+    public let rate: Rate?
+    /// Counted from 1; nil without steps.
+    public let step: Int?
 
-    public init(circuit: CircuitID, from: Int64, to: Int64, quantity: Int64, price: Price) {
+    public init(
+        circuit: CircuitID, from: Int64, to: Int64, quantity: Int64, price: Price, rate: Rate? = nil, step: Int? = nil
+    ) {
         self.circuit = circuit
         self.from = from
         self.to = to
         self.quantity = quantity
         self.price = price
+        self.rate = rate
+        self.step = step
     }
 }
 

@@ -87,7 +87,7 @@ extension SupplyGroup {
         }
         guard case .write(let position) = action else { return }
         circuits[index].gate.moved(to: position, by: decision.rule, now: now.monotonic)
-        settle(into: &outcome)
+        settle(zone: site.zone, into: &outcome)
         var detail = ["position": position.rawValue, "rule": decision.rule.rawValue]
         if let power = circuits[index].activePower { detail["active_power_mw"] = String(power) }
         if let balance { detail["balance_microunits"] = String(balance.microunits) }

@@ -3,7 +3,7 @@ internal import Metering
 extension SupplyGroup {
     /// What the counter's finding means for the books.
     mutating func note(
-        _ finding: CounterFinding, mark: CounterMark, before: CounterMark?, at index: Int,
+        _ finding: CounterFinding, mark: CounterMark, before: CounterMark?, at index: Int, zone: TimeZoneTable,
         into outcome: inout GroupOutcome
     ) {
         let circuit = circuits[index].circuit
@@ -11,6 +11,7 @@ extension SupplyGroup {
         switch finding {
         case .pending, .waiting: break
         case .accepted(let delta):
+            followTariff(to: mark, after: before, at: index, zone: zone, into: &outcome)
             if let before, circuits[index].lastReadingAt != nil {
                 suspectBypass(delta: delta, since: before, until: mark, circuit: circuit, into: &outcome)
             }
@@ -19,6 +20,7 @@ extension SupplyGroup {
             outcome.change.marks[circuit.id] = mark
             outcome.change.events.append(Event(.counterBaseline, subject, ["counter": String(mark.value)]))
         case .recovered:
+            followTariff(to: mark, after: before, at: index, zone: zone, into: &outcome)
             outcome.change.events.append(Event(.counterRecovered, subject, ["counter": String(mark.value)]))
         case .quarantined(let move):
             outcome.change.events.append(
@@ -29,7 +31,7 @@ extension SupplyGroup {
                         "last_accepted": before.map { String($0.value) } ?? "none",
                     ]))
         case .released(let from, let to):
-            settle(circuitsEndingAt: [circuit.id: from], into: &outcome)
+            settle(circuitsEndingAt: [circuit.id: from], zone: zone, into: &outcome)
             circuits[index].posted = to
             outcome.change.marks[circuit.id] = to
             outcome.change.events.append(
@@ -39,37 +41,67 @@ extension SupplyGroup {
 
     /// Posts consumption. `circuitsEndingAt` bounds single circuits to another mark than the last accepted
     /// one.
-    mutating func settle(circuitsEndingAt ends: [CircuitID: CounterMark] = [:], into outcome: inout GroupOutcome) {
-        if let fault = settleOrFault(circuitsEndingAt: ends, into: &outcome) { reportFault(fault, into: &outcome) }
+    mutating func settle(
+        circuitsEndingAt ends: [CircuitID: CounterMark] = [:], zone: TimeZoneTable, into outcome: inout GroupOutcome
+    ) {
+        if let fault = settleOrFault(circuitsEndingAt: ends, zone: zone, into: &outcome) {
+            reportFault(fault, into: &outcome)
+        }
     }
 
+    /// - Parameter boundary: the last reading of a circuit before a boundary of the tariff.
     mutating func settleOrFault(
-        circuitsEndingAt ends: [CircuitID: CounterMark] = [:], into outcome: inout GroupOutcome
+        circuitsEndingAt ends: [CircuitID: CounterMark] = [:], boundary: [CircuitID: CounterMark] = [:],
+        zone: TimeZoneTable, into outcome: inout GroupOutcome
     ) -> SettlementFault? {
         guard let account else { return nil }
         let counters = circuits.map { state in
             CircuitCounter(
                 circuit: state.circuit, posted: state.posted,
-                accepted: ends[state.circuit.id] ?? state.track.lastAccepted)
+                accepted: ends[state.circuit.id] ?? state.track.lastAccepted,
+                beforeBoundary: boundary[state.circuit.id])
         }
         do {
-            let settlement = try account.settlingConsumption(counters)
-            guard !settlement.postings.isEmpty else { return nil }
-            self.account = settlement.account
+            let settlement = try account.settlingConsumption(counters, zone: zone)
             for (circuit, mark) in settlement.marks {
                 guard let index = index(of: circuit) else { continue }
                 circuits[index].posted = mark
                 outcome.change.marks[circuit] = mark
             }
+            guard !settlement.postings.isEmpty else { return nil }
+            self.account = settlement.account
             outcome.change.postings += settlement.postings
             outcome.change.account = settlement.account
             return nil
         } catch { return error }
     }
 
+    /// Posts where a reading is the first one after a boundary of the tariff, and takes a tariff that is due.
+    mutating func followTariff(
+        to mark: CounterMark, after before: CounterMark?, at index: Int, zone: TimeZoneTable,
+        into outcome: inout GroupOutcome
+    ) {
+        guard let account, account.tariff != nil else { return }
+        if let before, let posted = circuits[index].posted, !account.effectiveTariff.isTimeless,
+            !circuits[index].isInOneStretch(posted, mark, of: account.effectiveTariff, zone: zone)
+        {
+            let fault = settleOrFault(
+                boundary: [circuits[index].circuit.id: before], zone: zone, into: &outcome)
+            if let fault { reportFault(fault, into: &outcome) }
+            circuits[index].stretch = nil
+        }
+        guard let adopted = account.tariff?.adopted(at: mark.at) else { return }
+        settle(zone: zone, into: &outcome)
+        for index in circuits.indices { circuits[index].stretch = nil }
+        self.account?.tariff = adopted
+        outcome.change.account = self.account
+        outcome.change.events.append(Event(.tariffChanged, .account(account.id)))
+    }
+
     /// Raises and clears alarms, then decides every breaker of the group.
     mutating func evaluate(now: Timestamp, site: SiteConditions, into outcome: inout GroupOutcome) {
-        let balance = liveBalance
+        let balance = live(zone: site.zone)
+        liveBalance = balance
         if let balance { updateAlarm(balance: balance, into: &outcome) }
         for index in circuits.indices {
             followTime(at: index, now: now, site: site, into: &outcome)
@@ -82,8 +114,8 @@ extension SupplyGroup {
         }
     }
 
-    mutating func countReadingBelowCutOff(at index: Int) {
-        guard let account, let balance = liveBalance, balance < account.settings.cutOff else {
+    mutating func countReadingBelowCutOff(at index: Int, zone: TimeZoneTable) {
+        guard let account, let balance = live(zone: zone), balance < account.settings.cutOff else {
             forgetReadingsBelowCutOff()
             return
         }

@@ -21,6 +21,8 @@ public struct CircuitState: Hashable, Sendable {
     public internal(set) var gate: SwitchingGate
     public internal(set) var timer: CircuitTimer
     var reminder: LowBalanceReminder
+    /// The stretch of the tariff that the last readings lay in.
+    var stretch: TariffStretch?
     /// What the wanted move waits for; nil where none is wanted or it is under way.
     public internal(set) var waitsFor: MoveWait?
 
@@ -42,6 +44,20 @@ public struct CircuitState: Hashable, Sendable {
         gate = SwitchingGate(rules: rules.switching)
         timer = CircuitTimer(table: rules.timer, remembered: memory.timerWindow)
         reminder = LowBalanceReminder(isDone: memory.isReminderDone)
+    }
+
+    /// Whether no boundary of the tariff lies between the last posting and a reading.
+    mutating func isInOneStretch(
+        _ posted: CounterMark, _ mark: CounterMark, of tariff: Tariff, zone: TimeZoneTable
+    ) -> Bool {
+        // Between a time that is trusted and one that is not lies a boundary of its own.
+        let isKnown = mark.at.trust != .untrusted
+        guard isKnown == (posted.at.trust != .untrusted) else { return false }
+        if !isKnown { return true }
+        if stretch?.covers(posted.at.wall, mark.at.wall) != true {
+            stretch = tariff.stretch(at: posted.at.wall, zone: zone)
+        }
+        return stretch?.covers(posted.at.wall, mark.at.wall) == true
     }
 
     var counter: CircuitCounter { CircuitCounter(circuit: circuit, posted: posted, accepted: track.lastAccepted) }
@@ -132,6 +148,8 @@ public struct SupplyGroup: Hashable, Sendable {
     public internal(set) var account: Account?
     public internal(set) var circuits: [CircuitState]
     public internal(set) var rules = AccountRules()
+    /// The balance now, as of the last event; nil where it cannot be computed.
+    public internal(set) var liveBalance: Money?
     /// A recharge was sent whose outcome is not known: it may be money that is not booked yet.
     public var hasUnknownRecharge = false
     var hasReportedFault = false
@@ -143,6 +161,7 @@ public struct SupplyGroup: Hashable, Sendable {
         self.account = account
         self.circuits = circuits
         self.rules = rules
+        liveBalance = live(zone: .utc)
     }
 
     /// A reading of one circuit's counter.
@@ -155,11 +174,11 @@ public struct SupplyGroup: Hashable, Sendable {
         let before = circuits[index].track.lastAccepted
         let mark = CounterMark(value: value, at: now)
         let finding = circuits[index].track.observe(mark)
-        note(finding, mark: mark, before: before, at: index, into: &outcome)
+        note(finding, mark: mark, before: before, at: index, zone: site.zone, into: &outcome)
         circuits[index].activePower = activePower
         if !circuits[index].track.isQuarantined, finding != .pending {
             circuits[index].lastReadingAt = now.monotonic
-            countReadingBelowCutOff(at: index)
+            countReadingBelowCutOff(at: index, zone: site.zone)
             watchOpenBreaker(at: index, into: &outcome)
         } else {
             circuits[index].readingsBelowCutOff = 0
@@ -181,7 +200,7 @@ public struct SupplyGroup: Hashable, Sendable {
             outcome.change.breakers[circuit] = circuits[index].reconciler.memory
         }
         report(notices, at: index, into: &outcome)
-        if notices.contains(.confirmed(position)) { settle(into: &outcome) }
+        if notices.contains(.confirmed(position)) { settle(zone: site.zone, into: &outcome) }
         evaluate(now: now, site: site, into: &outcome)
         return outcome
     }
@@ -193,7 +212,7 @@ public struct SupplyGroup: Hashable, Sendable {
     ) -> (RechargeResult, GroupOutcome) {
         var trial = self
         var outcome = GroupOutcome()
-        trial.settle(into: &outcome)
+        trial.settle(zone: site.zone, into: &outcome)
         guard
             let result = trial.account?.apply(recharge, earlier: earlier, command: command, now: now)
         else { return (.accountClosed, GroupOutcome()) }
@@ -214,9 +233,9 @@ public struct SupplyGroup: Hashable, Sendable {
     }
 
     /// Posts what was used since the last posting: at a day boundary, before a change, at an orderly stop.
-    public mutating func settleNow() -> GroupOutcome {
+    public mutating func settleNow(zone: TimeZoneTable) -> GroupOutcome {
         var outcome = GroupOutcome()
-        settle(into: &outcome)
+        settle(zone: zone, into: &outcome)
         return outcome
     }
 
@@ -236,10 +255,15 @@ public struct SupplyGroup: Hashable, Sendable {
         circuits[index].reconciler.deviceReturned()
     }
 
-    /// The balance now, or nil where it cannot be computed.
-    public var liveBalance: Money? {
-        guard let account else { return nil }
-        return try? account.liveBalance(circuits.map(\.counter)).balance
+    /// Keeps what was looked up about the tariff for the next time.
+    mutating func live(zone: TimeZoneTable) -> Money? {
+        guard var account else { return nil }
+        for index in circuits.indices {
+            do {
+                try account.use(circuits[index].counter, zone: zone, stretch: &circuits[index].stretch)
+            } catch { return nil }
+        }
+        return account.balance
     }
 
     func index(of circuit: CircuitID) -> Int? { circuits.firstIndex { $0.circuit.id == circuit } }

@@ -104,6 +104,9 @@ enum LedgerLayout {
             command TEXT,
             -- The record that a reversal undoes or that a decision about a disputed delta settles: once.
             concerns INTEGER REFERENCES ledger (sequence) CHECK (concerns < sequence),
+            -- 1 sharp, 2 peak, 3 flat, 4 valley; the step from 1.
+            rate INTEGER CHECK (rate BETWEEN 1 AND 4),
+            step INTEGER CHECK (step BETWEEN 1 AND 6),
             -- Any other record: its canonical JSON body, under the name of its kind.
             kind TEXT CHECK (kind IN ('event', 'command')),
             body TEXT,

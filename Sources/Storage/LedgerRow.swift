@@ -30,9 +30,9 @@ enum LedgerRow {
                 sql: """
                     INSERT INTO ledger (sequence, previous, boot, monotonic, wall, trust, actor, account, cause, debit,
                         credit, amount, balance_after, carry_after, circuit, counter_from, counter_to, quantity, price,
-                        estimated, recharge_number, command, concerns)
+                        estimated, recharge_number, command, concerns, rate, step)
                     VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT key FROM account WHERE id = ?), ?, ?, ?, ?, ?, ?,
-                        (SELECT key FROM circuit WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?)
+                        (SELECT key FROM circuit WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                     """
             ).execute(
                 arguments: StatementArguments(
@@ -43,7 +43,7 @@ enum LedgerRow {
                         posting.balanceAfter.microunits, posting.carryTenthsAfter, posting.span?.circuit.rawValue,
                         posting.span?.from, posting.span?.to, posting.span?.quantity,
                         posting.span?.price.tenThousandths, posting.isEstimated ? 1 : nil, posting.rechargeNumber,
-                        posting.command, posting.concerns,
+                        posting.command, posting.concerns, posting.span?.rate?.rawValue, posting.span?.step,
                     ]))
         case .event(let event): try insert(common, kind: "event", json: event.json, into: database)
         case .command(let command): try insert(common, kind: "command", json: command.json, into: database)
@@ -126,7 +126,9 @@ enum LedgerRow {
                 let to: Int64 = row.read("counter_to"), let quantity: Int64 = row.read("quantity"),
                 let price = row.read("price", as: Int64.self).flatMap(Price.init(tenThousandths:))
             else { return nil }
-            span = CounterSpan(circuit: circuit, from: from, to: to, quantity: quantity, price: price)
+            span = CounterSpan(
+                circuit: circuit, from: from, to: to, quantity: quantity, price: price,
+                rate: row.read("rate", as: Int.self).flatMap(Rate.init(rawValue:)), step: row.read("step"))
         }
         return Posting(
             account: account, cause: cause, debit: debit, credit: credit, amount: Money(microunits: amount),

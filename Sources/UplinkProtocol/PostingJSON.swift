@@ -11,10 +11,7 @@ extension Posting {
             "balance_microunits": .integer(balanceAfter.microunits), "carry_tenths": .integer(carryTenthsAfter),
         ]
         if let span {
-            members["span"] = .object([
-                "circuit": .string(span.circuit.rawValue), "from": .integer(span.from), "to": .integer(span.to),
-                "quantity": .integer(span.quantity), "price": .integer(span.price.tenThousandths),
-            ])
+            members["span"] = span.json
         }
         if isEstimated { members["estimated"] = .boolean(true) }
         if let rechargeNumber { members["recharge_number"] = .integer(rechargeNumber) }
@@ -47,14 +44,30 @@ extension Posting {
 }
 
 extension CounterSpan {
+    var json: JSONValue {
+        var members: [String: JSONValue] = [
+            "circuit": .string(circuit.rawValue), "from": .integer(from), "to": .integer(to),
+            "quantity": .integer(quantity), "price": .integer(price.tenThousandths),
+        ]
+        if let rate { members["rate"] = .string(rate.name) }
+        if let step { members["step"] = .integer(Int64(step)) }
+        return .object(members)
+    }
+
     init(json: JSONValue) throws(FieldProblem) {
         var reader = try ObjectReader(json, name: "span")
         guard let price = Price(tenThousandths: try reader.integer("price")) else {
             throw FieldProblem(field: "span.price", reason: "is out of range")
         }
+        let rateName = try reader.optionalText("rate")
+        let rate = rateName.flatMap(Rate.init(name:))
+        guard (rate == nil) == (rateName == nil) else {
+            throw FieldProblem(field: "span.rate", reason: "is unknown")
+        }
         self.init(
             circuit: try reader.identifier("circuit", Circuit.self), from: try reader.integer("from"),
-            to: try reader.integer("to"), quantity: try reader.integer("quantity"), price: price)
+            to: try reader.integer("to"), quantity: try reader.integer("quantity"), price: price, rate: rate,
+            step: try reader.optionalInteger("step").flatMap(Int.init(exactly:)))
         try reader.finish()
     }
 }

@@ -119,7 +119,7 @@ struct DisputedMoveTests {
         let (result, outcome) = group.take(
             decision: row.decision, about: dispute, command: "cmd-1", now: AccountFixture.at(60), site: site)
         #expect(result.code == row.code)
-        guard case .decided(let posting) = result else {
+        guard case .decided(let postings) = result, let posting = postings.first else {
             #expect(group == before)
             return
         }

@@ -171,7 +171,7 @@ struct LedgerStoreTests {
             "DROP INDEX ledger_by_account",
             "INSERT INTO ledger SELECT 6, previous, boot, monotonic, wall, trust, actor, account, cause, debit, "
                 + "credit, amount, balance_after, carry_after, circuit, counter_from, counter_to, quantity, price, "
-                + "estimated, recharge_number, command, concerns, kind, body FROM ledger WHERE sequence = 5",
+                + "estimated, recharge_number, command, concerns, rate, step, kind, body FROM ledger WHERE sequence = 5",
         ])
     func tampered(statement: String) throws {
         let store = try SampleSite.store(in: directory)

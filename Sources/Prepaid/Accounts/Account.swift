@@ -44,10 +44,15 @@ public struct Account: Hashable, Sendable {
     public var lastRechargeNumber: Int64
     public var alarm: AlarmLevel
     public var settings: AccountSettings
+    /// What is billed, and what is to follow it; nil is the flat price of the settings.
+    public var tariff: TariffSchedule?
+    /// What was used in the settlement period, as of the last posting.
+    public var usage: PeriodUsage
 
     public init(
         id: AccountID, customerNumber: String, issuer: String, state: State = .open, balance: Money = .zero,
-        carryTenths: Int64 = 0, lastRechargeNumber: Int64 = 0, alarm: AlarmLevel = .none, settings: AccountSettings
+        carryTenths: Int64 = 0, lastRechargeNumber: Int64 = 0, alarm: AlarmLevel = .none, settings: AccountSettings,
+        tariff: TariffSchedule? = nil, usage: PeriodUsage = .none
     ) {
         self.id = id
         self.customerNumber = customerNumber
@@ -58,5 +63,10 @@ public struct Account: Hashable, Sendable {
         self.lastRechargeNumber = lastRechargeNumber
         self.alarm = alarm
         self.settings = settings
+        self.tariff = tariff
+        self.usage = usage
     }
+
+    /// What applies now.
+    public var effectiveTariff: Tariff { tariff?.current ?? .flat(settings.price) }
 }

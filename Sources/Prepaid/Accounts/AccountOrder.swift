@@ -11,6 +11,8 @@ public enum AccountOperation: Hashable, Sendable {
     /// The balance is set to an amount that is not a sale: at commissioning, or by agreement.
     case preset(Money)
     case changeSettings(AccountSettingsChange)
+    /// Nil goes back to the flat price of the settings.
+    case changeTariff(TariffSchedule?)
     /// Ends supply. With `paysOut` what is left is given back.
     case close(paysOut: Bool)
 }
@@ -123,6 +125,9 @@ extension Account {
         case .changeSettings:
             self.settings = settings
             return .applied([])
+        case .changeTariff(let tariff):
+            self.tariff = tariff
+            return .applied([])
         case .close(let paysOut):
             state = .closed
             guard paysOut, balance > .zero else { return .applied([]) }
@@ -165,7 +170,7 @@ extension AccountOperation {
     var suitsClosedAccount: Bool {
         switch self {
         case .refund, .reversal, .clear: true
-        case .preset, .changeSettings, .close: false
+        case .preset, .changeSettings, .changeTariff, .close: false
         }
     }
 
@@ -173,7 +178,7 @@ extension AccountOperation {
         switch self {
         case .refund(let amount): amount <= .zero ? .amountNotPositive : nil
         case .preset(let amount): amount < .zero ? .amountNotPositive : nil
-        case .reversal, .clear, .changeSettings, .close: nil
+        case .reversal, .clear, .changeSettings, .changeTariff, .close: nil
         }
     }
 }

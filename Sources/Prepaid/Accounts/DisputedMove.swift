@@ -46,7 +46,7 @@ public enum DisputeResult: Hashable, Sendable {
     /// Not above zero, or more than the counter moved where it moved forwards.
     case quantityOutOfRange(largest: Int64?)
     case overflow
-    case decided(Posting)
+    case decided([Posting])
 
     /// The fixed code that goes upstream.
     public var code: String {
@@ -75,41 +75,63 @@ extension SupplyGroup {
         }
         var trial = self
         var outcome = GroupOutcome()
-        trial.settle(into: &outcome)
+        trial.settle(zone: site.zone, into: &outcome)
         guard let account = trial.account,
-            let (after, posting) = account.deciding(
-                dispute, decision, commodity: circuits[index].circuit.commodity, command: command)
+            let (after, postings) = account.deciding(
+                dispute, decision, commodity: circuits[index].circuit.commodity, command: command, now: now,
+                zone: site.zone)
         else { return (.overflow, GroupOutcome()) }
         trial.account = after
         outcome.change.account = after
-        outcome.change.postings.append(posting)
+        outcome.change.postings += postings
         trial.evaluate(now: now, site: site, into: &outcome)
         self = trial
-        return (.decided(posting), outcome)
+        return (.decided(postings), outcome)
     }
 }
 
 extension Account {
-    /// Nil on overflow.
+    /// When it was used is not known, so the tariff's fallback prices apply. The first posting concerns the
+    /// record. Nil on overflow.
     fileprivate func deciding(
-        _ dispute: DisputedMove, _ decision: DisputeDecision, commodity: Commodity, command: String
-    ) -> (Account, Posting)? {
-        var quantity: Int64 = 0
-        var cause = PostingCause.writeOff
-        if case .bill(let billed) = decision { (quantity, cause) = (billed, .disputed) }
-        guard let charge = settings.price.charge(quantity: quantity, carryTenths: carryTenths),
-            let balance = balance.subtracting(charge.amount)
-        else { return nil }
+        _ dispute: DisputedMove, _ decision: DisputeDecision, commodity: Commodity, command: String, now: Timestamp,
+        zone: TimeZoneTable
+    ) -> (Account, [Posting])? {
         var account = self
-        account.balance = balance
-        account.carryTenths = charge.carryTenths
-        let posting = Posting(
-            account: id, cause: cause, debit: .customer(id), credit: .consumption(commodity), amount: charge.amount,
-            balanceAfter: balance, carryTenthsAfter: charge.carryTenths,
-            span: CounterSpan(
-                circuit: dispute.circuit, from: dispute.from, to: dispute.to, quantity: quantity,
-                price: settings.price),
-            command: command, concerns: dispute.sequence)
-        return (account, posting)
+        func posting(
+            _ cause: PostingCause, _ quantity: Int64, _ price: Price, concerns: Int64?, _ amount: Money,
+            rate: Rate?, step: Int?
+        ) -> Posting {
+            Posting(
+                account: id, cause: cause, debit: .customer(id), credit: .consumption(commodity), amount: amount,
+                balanceAfter: account.balance, carryTenthsAfter: account.carryTenths,
+                span: CounterSpan(
+                    circuit: dispute.circuit, from: dispute.from, to: dispute.to, quantity: quantity, price: price,
+                    rate: rate, step: step),
+                command: command, concerns: concerns)
+        }
+        guard case .bill(let quantity) = decision else {
+            let writeOff = posting(
+                .writeOff, 0, settings.price, concerns: dispute.sequence, .zero, rate: nil, step: nil)
+            return (account, [writeOff])
+        }
+        let unknown = Timestamp(boot: now.boot, monotonic: now.monotonic, wall: now.wall, trust: .untrusted)
+        let leg = ConsumptionLeg(quantity: quantity, from: unknown, to: unknown)
+        guard
+            let priced = try? effectiveTariff.price(leg, usage: usage, carryTenths: carryTenths, zone: zone)
+        else { return nil }
+        account.usage = priced.usage
+        var postings: [Posting] = []
+        for part in priced.parts {
+            guard let balance = account.balance.subtracting(part.amount) else { return nil }
+            account.balance = balance
+            account.carryTenths = part.carryTenths
+            postings.append(
+                posting(
+                    .disputed, part.quantity, part.unitPrice,
+                    concerns: postings.isEmpty ? dispute.sequence : nil, part.amount, rate: part.rate,
+                    step: part.step))
+        }
+        return (account, postings)
     }
 }

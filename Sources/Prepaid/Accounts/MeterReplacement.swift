@@ -67,7 +67,7 @@ extension SupplyGroup {
         var outcome = GroupOutcome()
         let end = CounterMark(value: replacement.oldLast, at: now)
         let start = CounterMark(value: replacement.newFirst, at: now)
-        if let fault = trial.settleOrFault(circuitsEndingAt: [old.id: end], into: &outcome) {
+        if let fault = trial.settleOrFault(circuitsEndingAt: [old.id: end], zone: site.zone, into: &outcome) {
             return (.notSettled(fault), GroupOutcome())
         }
         trial.circuits[index].replaceMeter(by: replacement, startingAt: start)

@@ -9,7 +9,9 @@ extension SupplyGroup {
         guard account != nil else { return (.accountClosed, GroupOutcome()) }
         var trial = self
         var outcome = GroupOutcome()
-        if let fault = trial.settleOrFault(into: &outcome) { return (.notSettled(fault), GroupOutcome()) }
+        if let fault = trial.settleOrFault(zone: site.zone, into: &outcome) {
+            return (.notSettled(fault), GroupOutcome())
+        }
         guard var account = trial.account else { return (.accountClosed, GroupOutcome()) }
         let before = account
         let result = account.apply(order, entry: entry, command: command, now: now)
@@ -22,6 +24,9 @@ extension SupplyGroup {
             outcome.change.hasNewSettings = true
             let detail = account.settings.differences(from: before.settings)
             outcome.change.events.append(Event(.settingsChanged, .account(account.id), detail))
+        case .changeTariff:
+            for index in trial.circuits.indices { trial.circuits[index].stretch = nil }
+            outcome.change.events.append(Event(.tariffChanged, .account(account.id)))
         case .close:
             outcome.change.events.append(
                 Event(
@@ -72,7 +77,9 @@ extension SupplyGroup {
     ) -> (TransferResult, giving: GroupOutcome, receiving: GroupOutcome) {
         var trials = (giver, receiver)
         var outcomes = (GroupOutcome(), GroupOutcome())
-        if let fault = trials.0.settleOrFault(into: &outcomes.0) ?? trials.1.settleOrFault(into: &outcomes.1) {
+        if let fault = trials.0.settleOrFault(zone: site.zone, into: &outcomes.0)
+            ?? trials.1.settleOrFault(zone: site.zone, into: &outcomes.1)
+        {
             return (.notSettled(fault), GroupOutcome(), GroupOutcome())
         }
         guard var from = trials.0.account, var to = trials.1.account else {
