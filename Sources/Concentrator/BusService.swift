@@ -29,6 +29,7 @@ struct BusService {
         var schedule: PollSchedule
         /// Polls of which some requests are still to be sent.
         var underWay: [MeterID: PollUnderWay] = [:]
+        var diagnosis = LineDiagnosis()
     }
 
     /// Runs until the task is cancelled.
@@ -107,7 +108,7 @@ struct BusService {
         }
         let transaction = await port.read(
             unit: device.meter.address.unit, request, timeout: state.schedule.timeout(for: next))
-        heed(transaction.notes, in: &state)
+        heed(transaction, in: &state)
         poll.account(for: transaction)
         switch transaction.result {
         case .success(let words):
@@ -139,10 +140,16 @@ struct BusService {
         }
     }
 
-    private func heed(_ notes: [LineNote], in state: inout State) {
-        for case .lateAnswer(let unit, let after) in notes {
+    private func heed(_ transaction: BusTransaction, in state: inout State) {
+        for case .lateAnswer(let unit, let after) in transaction.notes {
             guard let late = state.devices.values.first(where: { $0.meter.address.unit == unit }) else { continue }
             state.schedule.heardLate(late.meter.id, after: after)
+        }
+        let isBroken = if case .failure(.badFrame) = transaction.result { true } else { false }
+        let findings = state.diagnosis.take(
+            transaction.notes, asked: transaction.unit, isBroken: isBroken, at: transaction.endedAt)
+        for finding in findings {
+            logger.warning("something is wrong on the line", metadata: ["finding": "\(finding)"])
         }
     }
 

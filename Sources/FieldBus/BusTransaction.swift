@@ -21,17 +21,3 @@ public struct BusTransaction: Sendable {
 
     public var duration: Duration { endedAt - sentAt }
 }
-
-/// Something on the line that was no answer to what was asked.
-public enum LineNote: Hashable, Sendable {
-    /// A unit answered after it was given up. Its time-out was too short by now.
-    case lateAnswer(unit: UInt8, after: Duration)
-    /// A unit that was asked once answered twice: two devices may have its address.
-    case secondAnswer(unit: UInt8)
-    /// A frame of a unit that nobody here had asked: a device with a wrong address, or another master.
-    case foreignFrame(unit: UInt8)
-    /// Bytes that belong to no frame.
-    case noise(bytes: Int)
-    /// The adapter hands back what it sends.
-    case localEcho
-}
