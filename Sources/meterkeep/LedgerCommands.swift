@@ -81,6 +81,10 @@ struct LedgerCommand: AsyncParsableCommand {
             guard let name = gateway, let gateway = GatewayID(rawValue: name) else {
                 throw ValidationError("--offline needs --gateway NAME, as in gateway.yaml")
             }
+            guard FileManager.default.fileExists(atPath: "\(path)/ledger.db") else {
+                complain("\(path) holds no ledger.db; name the directory that 'data' in gateway.yaml names")
+                throw ExitCode(74)
+            }
             do {
                 let directory = try DataDirectory(path: path)
                 let store = try LedgerStore(path: directory.ledgerPath, gateway: gateway, newEpoch: "offline")
