@@ -162,7 +162,16 @@ public final class RunningGateway: Sendable {
         busLogger[metadataKey: "bus"] = "\(bus.id)"
         return BusService(
             configuration: bus, port: port, mailbox: mailbox, profiles: profiles, periods: configuration.periods,
-            clock: clock, progress: progress, logger: busLogger, report: { [reporter] in reporter.yield($0) })
+            clock: clock, progress: progress, logger: busLogger, report: { [reporter] in Self.yield($0, to: reporter) })
+    }
+
+    /// Never loses the end of an order, for which its circuit waits; where it had to go its position is
+    /// unknown. Ends: there is one order a circuit at most.
+    private static func yield(_ report: BusReport, to reporter: AsyncStream<BusReport>.Continuation) {
+        var next = report
+        while case .dropped(.orderEnded(let order, _, let now)) = reporter.yield(next) {
+            next = .orderEnded(order, readBack: nil, at: now)
+        }
     }
 
     /// Said before anything is made on the disk.

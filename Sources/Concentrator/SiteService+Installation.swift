@@ -56,7 +56,9 @@ extension SiteService {
         try ledger.commit(transaction, at: now)
         ledgerChanged.raise()
         await telemetry.commit()
-        load(try ledger.site(), lastAccepted: await telemetry.lastAccepted())
+        let marks = await telemetry.lastAccepted()
+        // Read after the last wait: what was posted meanwhile is in it.
+        load(try ledger.site(), lastAccepted: marks)
         return ImportSummary(
             newMeters: newMeters, newAccounts: newAccounts, changedAccounts: changed,
             circuits: plan.site.circuits.count)
@@ -67,6 +69,7 @@ extension SiteService {
         let running = Dictionary(
             groups.values.flatMap(\.circuits).map { ($0.circuit.id, $0) }, uniquingKeysWith: { first, _ in first })
         meters = Dictionary(uniqueKeysWithValues: site.meters.map { ($0.id, $0) })
+        settledDays = [:]
         (groups, groupOfCircuit, groupOfAccount, circuitOfMeter, circuitOfBreaker) = ([:], [:], [:], [:], [:])
         let states = site.circuits.compactMap { state($0, running: running[$0.id], lastAccepted: lastAccepted[$0.id]) }
         var key = 0

@@ -19,11 +19,15 @@ extension SiteService {
             }
         case .orderEnded(let order, let position, let now):
             guard let key = groupOfCircuit[order.circuit] else { return }
-            change(key, now: now) { group, site in
+            change(key, now: now, ended: order.circuit) { group, site in
                 group.orderEnded(order.circuit, readBack: position, now: now, site: site)
             }
         case .busLost(let bus, let reason, let now): note(Event(.busLost, .bus(bus), ["reason": reason]), at: now)
-        case .busFound(let bus, let now): note(Event(.busFound, .bus(bus)), at: now)
+        case .busFound(let bus, let now):
+            note(Event(.busFound, .bus(bus)), at: now)
+            for (breaker, circuit) in circuitOfBreaker where breaker.device.bus == bus {
+                if let key = groupOfCircuit[circuit] { groups[key]?.deviceReturned(of: circuit) }
+            }
         }
     }
 
@@ -39,9 +43,12 @@ extension SiteService {
                 && group.circuits.contains { state in
                     state.posted.map { $0.at.trust != .untrusted && zone.day(containing: $0.at.wall) != today } ?? false
                 }
-            change(key, now: now) { group, site in
-                isDayOver ? group.settleNow(zone: zone) : group.tick(now: now, site: site)
+            // Once a day: the mark of a circuit that uses nothing stays on its day.
+            if isDayOver, settledDays[key] != today, change(key, now: now, { group, _ in group.settleNow(zone: zone) })
+            {
+                settledDays[key] = today
             }
+            change(key, now: now) { group, site in group.tick(now: now, site: site) }
         }
     }
 

@@ -35,6 +35,8 @@ public actor SiteService {
     var fastMeters: Set<MeterID> = []
     var isLedgerUsable = true
     var lastTrust: ClockTrust?
+    /// The day for which each group was settled in this run.
+    var settledDays: [Int: CivilDate] = [:]
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -79,20 +81,25 @@ public actor SiteService {
     /// fails the group stays as it was, and only what safety or an operator wants is acted on.
     @discardableResult
     func change(
-        _ key: Int, now: Timestamp, _ decide: (inout SupplyGroup, SiteConditions) -> GroupOutcome
+        _ key: Int, now: Timestamp, ended: CircuitID? = nil,
+        _ decide: (inout SupplyGroup, SiteConditions) -> GroupOutcome
     ) -> Bool {
         guard var group = groups[key] else { return false }
         let outcome = decide(&group, conditions)
         return keep(
-            group, key: key, outcome: outcome, transaction: LedgerTransaction(changes: [outcome.change]), now: now)
+            group, key: key, outcome: outcome, transaction: LedgerTransaction(changes: [outcome.change]), now: now,
+            ended: ended)
     }
 
     func keep(
-        _ group: SupplyGroup, key: Int, outcome: GroupOutcome, transaction: LedgerTransaction, now: Timestamp
+        _ group: SupplyGroup, key: Int, outcome: GroupOutcome, transaction: LedgerTransaction, now: Timestamp,
+        ended: CircuitID? = nil
     ) -> Bool {
         let isEmpty = outcome.change.isEmpty && transaction.command == nil
         guard isEmpty || commit(transaction, at: now) else {
-            dispatch(outcome.orders.filter(\.actsWithoutLedger))
+            let sent = outcome.orders.filter(\.actsWithoutLedger)
+            groups[key]?.keepOrders(sent, ended: ended, of: group)
+            dispatch(sent)
             return false
         }
         groups[key] = group

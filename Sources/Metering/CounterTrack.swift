@@ -128,11 +128,17 @@ extension CounterRules {
         return modulus - from + to
     }
 
-    /// Which of two values of one counter is the later one: the one that is reached from the other by
-    /// the shorter way.
-    public func later(_ one: CounterMark, _ other: CounterMark) -> CounterMark {
-        guard let forward = quantity(from: one.value, to: other.value) else { return one }
-        guard let back = quantity(from: other.value, to: one.value) else { return other }
-        return forward <= back ? other : one
+    /// Where billing goes on at a start: the last accepted mark where it followed the posted one, else the
+    /// posted one. The two are kept apart and a crash may lose the newer of the accepted: one from before a
+    /// disputed move must not be taken for consumption.
+    public func resumed(posted: CounterMark, lastAccepted: CounterMark) -> CounterMark {
+        let elapsed = lastAccepted.at.elapsed(since: posted.at)
+        if elapsed != nil, lastAccepted.at.boot == posted.at.boot {
+            return quantity(from: posted.value, to: lastAccepted.value) == nil ? posted : lastAccepted
+        }
+        switch judge(previous: posted.value, current: lastAccepted.value, elapsed: elapsed) {
+        case .normal, .rollOver: return lastAccepted
+        case .pending, .unexplained: return posted
+        }
     }
 }

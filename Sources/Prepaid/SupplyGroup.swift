@@ -36,7 +36,9 @@ public struct CircuitState: Hashable, Sendable {
         self.circuit = circuit
         self.posted = posted
         let start: CounterMark? =
-            if let posted, let lastAccepted { circuit.counter.later(posted, lastAccepted) } else {
+            if let posted, let lastAccepted {
+                circuit.counter.resumed(posted: posted, lastAccepted: lastAccepted)
+            } else {
                 posted ?? lastAccepted
             }
         track = CounterTrack(rules: circuit.counter, lastAccepted: posted == nil ? nil : start)
@@ -247,6 +249,16 @@ public struct SupplyGroup: Hashable, Sendable {
         circuits[index].reconciler.writeEnded()
         guard let position else { return tick(now: now, site: site) }
         return take(position: position, of: circuit, now: now, site: site)
+    }
+
+    /// The ledger could not keep what came of this event. What was ordered all the same is remembered as
+    /// ordered, and an order that has ended as ended: else it is given again and again, or never more.
+    public mutating func keepOrders(_ sent: [BreakerOrder], ended: CircuitID?, of unkept: SupplyGroup) {
+        if let ended, let index = index(of: ended) { circuits[index].reconciler.writeEnded() }
+        for order in sent {
+            guard let index = index(of: order.circuit), let other = unkept.index(of: order.circuit) else { continue }
+            circuits[index].reconciler = unkept.circuits[other].reconciler
+        }
     }
 
     /// The device of a circuit's breaker answers again after having been lost.
