@@ -38,7 +38,7 @@ struct BusService {
         var reopenPause = Self.firstReopenPause
         var isLost = false
         while !Task.isCancelled {
-            progress.moved(.poll, at: clock.monotonicNow())
+            progress.moved(.poll, "bus \(configuration.id)", at: clock.monotonicNow())
             if await !port.isOpen {
                 do {
                     try await port.open()
@@ -163,7 +163,7 @@ struct BusService {
     private func carryOutOrders(_ state: State) async {
         var written: [(order: BreakerOrder, device: PolledDevice, point: RelayPoint)] = []
         while true {
-            progress.moved(.poll, at: clock.monotonicNow())
+            progress.moved(.poll, "bus \(configuration.id)", at: clock.monotonicNow())
             if let order = mailbox.takeOrder() {
                 guard
                     let device = state.devices.values.first(where: { $0.meter.address == order.breaker.device }),

@@ -15,21 +15,26 @@ public enum WatchedLoop: String, Hashable, Sendable, CaseIterable {
     }
 }
 
-/// When each loop last moved.
+/// When each loop last moved. A loop of a kind that runs several times over has a name: one live bus must
+/// not hide a stuck one.
 public final class Progress: Sendable {
-    private let turns = Mutex<[WatchedLoop: MonotonicTime]>([:])
+    private struct Turn: Hashable {
+        let loop: WatchedLoop
+        let name: String
+    }
+
+    private let turns = Mutex<[Turn: MonotonicTime]>([:])
 
     public init() {}
 
-    public func moved(_ loop: WatchedLoop, at now: MonotonicTime) { turns.withLock { $0[loop] = now } }
+    public func moved(_ loop: WatchedLoop, _ name: String, at now: MonotonicTime) {
+        turns.withLock { $0[Turn(loop: loop, name: name)] = now }
+    }
 
-    /// The loops that have not moved for longer than one turn may take.
-    public func stuck(at now: MonotonicTime) -> [WatchedLoop] {
+    /// The names of the loops that have not moved for longer than one turn may take.
+    public func stuck(at now: MonotonicTime) -> [String] {
         turns.withLock { turns in
-            WatchedLoop.allCases.filter { loop in
-                guard let last = turns[loop] else { return false }
-                return now - last > loop.longestTurn
-            }
+            turns.filter { now - $0.value > $0.key.loop.longestTurn }.map(\.key.name).sorted()
         }
     }
 }

@@ -118,7 +118,7 @@ public final class RunningGateway: Sendable {
         while !Task.isCancelled {
             await site.tick()
             let now = clock.monotonicNow()
-            progress.moved(.ledger, at: now)
+            progress.moved(.ledger, "ledger", at: now)
             let stuck = progress.stuck(at: now)
             if let interval = notifier.watchdogInterval, now - lastFed >= interval / 2 {
                 if stuck.isEmpty {

@@ -67,7 +67,7 @@ final class UplinkService: Sendable {
         var generator = SystemRandomNumberGenerator()
         var frozen: Batch?
         while !Task.isCancelled {
-            progress.moved(.uplink, at: clock.monotonicNow())
+            progress.moved(.uplink, "\(log) upload", at: clock.monotonicNow())
             do {
                 if frozen == nil { frozen = try await nextBatch(of: log, limit: session.batchLimit) }
             } catch {
@@ -93,10 +93,10 @@ final class UplinkService: Sendable {
                 } catch {
                     // Sent again: the platform takes each record once.
                     note(problem: error.description)
-                    await pause(.seconds(1))
+                    await pause("\(log) upload", .seconds(1))
                 }
             case .shrink: frozen = nil
-            case .retry(let pauseLength): await pause(pauseLength)
+            case .retry(let pauseLength): await pause("\(log) upload", pauseLength)
             }
             await updateQueues()
         }
@@ -132,32 +132,32 @@ final class UplinkService: Sendable {
         var failurePause = Self.firstCommandPause
         do { position = try await site.commandPosition() } catch { note(problem: error.description) }
         while !Task.isCancelled {
-            progress.moved(.uplink, at: clock.monotonicNow())
+            progress.moved(.uplink, "commands", at: clock.monotonicNow())
             switch await client.commands(after: position) {
             case .commands(let commands):
                 failurePause = Self.firstCommandPause
                 for command in commands {
                     guard await site.execute(command) != nil else {
                         // It could not be kept, so it was not taken: ask for it again.
-                        await pause(.seconds(1))
+                        await pause("commands", .seconds(1))
                         break
                     }
                     position = max(position, command.position)
                 }
             case .failed(let reason):
                 note(problem: reason)
-                await pause(.milliseconds(Int64.random(in: 0...failurePause.wholeMilliseconds)))
+                await pause("commands", .milliseconds(Int64.random(in: 0...failurePause.wholeMilliseconds)))
                 failurePause = min(failurePause * 2, Self.longestCommandPause)
             }
         }
     }
 
     /// Waits in short pieces, so that the loop is seen to turn.
-    private func pause(_ length: Duration) async {
+    private func pause(_ loop: String, _ length: Duration) async {
         let end = clock.monotonicNow() + length
         while !Task.isCancelled, case let left = end - clock.monotonicNow(), left > .zero {
             try? await Task.sleep(for: min(left, .seconds(5)))
-            progress.moved(.uplink, at: clock.monotonicNow())
+            progress.moved(.uplink, loop, at: clock.monotonicNow())
         }
     }
 
