@@ -33,9 +33,9 @@ struct WholeWayTests {
         let file = try bench.write(
             "meters.csv",
             """
-            meter,bus,unit,profile,account,customer,price,alarm_1,alarm_2,opening_balance
-            M-1,bus1,1,acrel-ddsy1352-block,A-1,C-1,1.0000,0.10,0.05,0.15
-            M-2,bus1,2,acrel-ddsy1352-block,A-2,C-2,1.0000,1,0.5,100
+            meter,bus,unit,profile,account,customer,price,alarm_1,alarm_2,opening_balance,rated_watts
+            M-1,bus1,1,acrel-ddsy1352-block,A-1,C-1,1.0000,0.10,0.05,0.15,10000000
+            M-2,bus1,2,acrel-ddsy1352-block,A-2,C-2,1.0000,1,0.5,100,10000000
             """)
         let imported = try Program.run("meterkeep", ["import", file, "--socket", "\(bench.folder)/data.sock"])
         #expect(imported.code == 0, "\(imported.text)")
