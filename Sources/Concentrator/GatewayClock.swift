@@ -37,6 +37,14 @@ public final class GatewayClock: Sendable {
         }
     }
 
+    /// For how long the clock has not been believed, by the monotonic clock; zero while it is.
+    func untrustedFor() -> Duration {
+        state.withLock { state in
+            guard state.judge.trust == .untrusted else { return .zero }
+            return system.monotonicNow() - (state.judge.lastTrusted ?? MonotonicTime(nanoseconds: 0))
+        }
+    }
+
     /// What the looks since the last call have shown.
     func takeNotice() -> ClockNotice {
         state.withLock { state in

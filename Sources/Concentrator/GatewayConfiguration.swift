@@ -29,6 +29,8 @@ public struct GatewayConfiguration: Hashable, Sendable {
     public let periods: PollSchedule.Periods
     /// A reading older than this opens no breaker.
     public let staleAfter: Duration
+    /// Between two breakers that close on their own, so that not all loads come on at once.
+    public let closingGap: Duration
     /// How long readings wait to be committed together.
     public let telemetryCommitInterval: Duration
     /// Nil: nothing goes upstream.

@@ -6,7 +6,8 @@ private import UplinkHTTP
 
 extension GatewayConfiguration {
     private static let keys = [
-        "gateway", "data", "socket", "profiles", "time_zone", "clock", "buses", "poll", "telemetry", "uplink",
+        "gateway", "data", "socket", "profiles", "time_zone", "clock", "buses", "poll", "breakers", "telemetry",
+        "uplink",
     ]
 
     /// Reads the configuration. Every key is explained in `etc/gateway.yaml`.
@@ -44,11 +45,14 @@ extension GatewayConfiguration {
             let socket = path(root.text("socket", default: "/run/meterkeep/meterkeep.sock")),
             let profiles = path(root.text("profiles", default: "profiles")), let periods
         else { return nil }
+        let breakers = root.mapping("breakers", keys: ["closing_gap_ms"])
+        let closingGap = breakers?.integer("closing_gap_ms", in: 0...60_000, default: 500) ?? 500
         let telemetry = root.mapping("telemetry", keys: ["commit_seconds"])
         let commitSeconds = telemetry?.integer("commit_seconds", in: 1...600, default: 10) ?? 10
         return GatewayConfiguration(
             gateway: gateway, dataPath: data, socketPath: socket, profilesPath: profiles, timeZoneName: zone,
             clockSource: clock, buses: buses, periods: periods.periods, staleAfter: periods.staleAfter,
+            closingGap: .milliseconds(closingGap),
             telemetryCommitInterval: .seconds(commitSeconds), platform: platform.flatMap(\.?.address),
             batchRecords: platform.flatMap(\.?.batchRecords) ?? 200)
     }

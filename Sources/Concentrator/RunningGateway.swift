@@ -71,6 +71,7 @@ public final class RunningGateway: Sendable {
         let failure = failure
         site = SiteService(
             ledger: ledger, profiles: profiles, clock: clock, zone: zone, staleAfter: configuration.staleAfter,
+            closingGap: configuration.closingGap,
             mailboxes: mailboxes, telemetry: telemetry, ledgerChanged: signals[.ledger] ?? Signal(), logger: logger,
             onLedgerLost: { failure.set(.ledgerLost($0.description)) })
         // Last: an HTTP client that is let go without its shutdown ends the program.

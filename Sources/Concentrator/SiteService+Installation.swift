@@ -82,6 +82,8 @@ extension SiteService {
             add(SupplyGroup(account: nil, circuits: [state]), key: key)
             key += 1
         }
+        waits = waits.filter { groupOfCircuit[$0.key] != nil }
+        director.cuts.circuitCount = groupOfCircuit.count
         for meter in site.meters where observations[meter.id] == nil { observations[meter.id] = .noData(.neverRead) }
         for (bus, mailbox) in mailboxes { mailbox.setDevices(site.meters.filter { $0.address.bus == bus }) }
     }

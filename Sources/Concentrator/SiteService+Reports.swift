@@ -7,6 +7,11 @@ internal import Storage
 extension SiteService {
     /// Takes what a bus reports.
     func take(_ report: BusReport) async {
+        await follow(report)
+        direct()
+    }
+
+    private func follow(_ report: BusReport) async {
         switch report {
         case .answered(let meter, let values, let positions, let now):
             await takeAnswer(of: meter, values: values, positions: positions, now: now)
@@ -50,6 +55,7 @@ extension SiteService {
             }
             change(key, now: now) { group, site in group.tick(now: now, site: site) }
         }
+        direct()
     }
 
     /// Keeps what a look at the clocks showed: changes of trust, steps, and anchors that date what was
@@ -98,7 +104,7 @@ extension SiteService {
         await telemetry.add(reading, marks: marks)
     }
 
-    private func note(_ event: Event, at now: Timestamp) {
+    func note(_ event: Event, at now: Timestamp) {
         do { try record([event], actor: "gateway", at: now) } catch {
             logger.error("an event could not be kept", metadata: ["event": "\(event.code)", "reason": "\(error)"])
         }

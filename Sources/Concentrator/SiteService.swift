@@ -35,6 +35,11 @@ public actor SiteService {
     var fastMeters: Set<MeterID> = []
     var isLedgerUsable = true
     var lastTrust: ClockTrust?
+    /// Says whose turn it is to be moved.
+    var director: SwitchingDirector
+    /// What each circuit's wanted move waits for.
+    var waits: [CircuitID: MoveWait] = [:]
+    var generator = SystemRandomNumberGenerator()
     /// The day for which each group was settled in this run.
     var settledDays: [Int: CivilDate] = [:]
 
@@ -42,7 +47,8 @@ public actor SiteService {
 
     init(
         ledger: LedgerStore, profiles: ProfileLibrary, clock: GatewayClock, zone: TimeZoneTable,
-        staleAfter: Duration, mailboxes: [BusID: BusMailbox], telemetry: TelemetryService, ledgerChanged: Signal,
+        staleAfter: Duration, closingGap: Duration, mailboxes: [BusID: BusMailbox], telemetry: TelemetryService,
+        ledgerChanged: Signal,
         logger: Logger, onLedgerLost: @escaping @Sendable (StorageError) -> Void
     ) {
         self.ledger = ledger
@@ -50,6 +56,7 @@ public actor SiteService {
         self.clock = clock
         self.zone = zone
         self.staleAfter = staleAfter
+        director = SwitchingDirector(closings: ClosingPlanner(gap: closingGap), cuts: MassGuard(circuitCount: 0))
         self.mailboxes = mailboxes
         self.telemetry = telemetry
         self.ledgerChanged = ledgerChanged
@@ -74,7 +81,9 @@ public actor SiteService {
     }
 
     var conditions: SiteConditions {
-        SiteConditions(isLedgerUsable: isLedgerUsable, isMassCutHeld: false, staleAfter: staleAfter, zone: zone)
+        SiteConditions(
+            isLedgerUsable: isLedgerUsable, staleAfter: staleAfter, isDirected: true, zone: zone,
+            untrustedFor: clock.untrustedFor())
     }
 
     /// Takes one event on a group: decides on a copy, commits, keeps the copy, acts. Where the commit
@@ -103,6 +112,7 @@ public actor SiteService {
             return false
         }
         groups[key] = group
+        for state in group.circuits { waits[state.circuit.id] = state.waitsFor }
         dispatch(outcome.orders)
         updateFast()
         return true
@@ -125,7 +135,7 @@ public actor SiteService {
         }
     }
 
-    func record(_ events: [Event], actor: String, at now: Timestamp) throws {
+    func record(_ events: [Event], actor: String, at now: Timestamp) throws(StorageError) {
         var change = LedgerChange()
         change.events = events
         try ledger.commit(LedgerTransaction(changes: [change], actor: actor), at: now)

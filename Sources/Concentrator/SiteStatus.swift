@@ -21,6 +21,8 @@ public struct CircuitStatus: Hashable, Sendable {
     public let decision: BreakerDecision?
     public let isQuarantined: Bool
     public let isOpenedElsewhere: Bool
+    /// What the wanted move waits for.
+    public let waitsFor: MoveWait?
 }
 
 /// The whole site at one moment.
@@ -30,6 +32,8 @@ public struct SiteStatus: Sendable {
     /// Devices without a circuit: relay boards.
     public let otherDevices: [SiteMeter]
     public let isLedgerUsable: Bool
+    /// Credit cuts that wait for a person's confirmation.
+    public let heldCuts: Int
     public let chainHead: ChainHead?
 }
 
@@ -42,7 +46,7 @@ extension SiteService {
         return SiteStatus(
             now: clock.now(), circuits: circuits.sorted { $0.circuit < $1.circuit },
             otherDevices: meters.values.filter { !withCircuit.contains($0.id) }.sorted { $0.id < $1.id },
-            isLedgerUsable: isLedgerUsable, chainHead: try? ledger.head())
+            isLedgerUsable: isLedgerUsable, heldCuts: heldCuts, chainHead: try? ledger.head())
     }
 
     /// The postings of an account, oldest first.
@@ -63,6 +67,6 @@ extension SiteService {
             reading: lastReadings[circuit.meter], noData: noData, balance: group.liveBalance,
             alarm: group.account?.alarm, breaker: memory.intended == nil ? memory.confirmed : nil,
             hasBreaker: circuit.breaker != nil, decision: state.decision, isQuarantined: state.track.isQuarantined,
-            isOpenedElsewhere: memory.isOpenedElsewhere)
+            isOpenedElsewhere: memory.isOpenedElsewhere, waitsFor: state.waitsFor)
     }
 }

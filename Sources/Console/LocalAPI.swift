@@ -28,6 +28,7 @@ public struct LocalAPI: Sendable {
         router.get("/v1/status") { _, _ in await status() }
         router.get("/v1/meters") { _, _ in await meters() }
         router.post("/v1/import") { request, _ in try await importSite(request) }
+        router.post("/v1/cuts/confirm") { _, _ in await confirmCuts() }
         router.get("/v1/ledger/verify") { _, _ in await verify() }
         router.get("/v1/ledger/accounts/:account") { request, context in
             await statement(
@@ -50,6 +51,7 @@ public struct LocalAPI: Sendable {
                 "chain_head": status.chainHead.map {
                     .object(["seq": .integer($0.sequence), "hash": .string($0.hash.description)])
                 } ?? .null,
+                "held_cuts": .integer(Int64(status.heldCuts)),
                 "circuits": .integer(Int64(status.circuits.count)),
                 "answering": .integer(Int64(status.circuits.count { $0.noData == nil && $0.reading != nil })),
                 "buses": .array(
@@ -94,6 +96,15 @@ public struct LocalAPI: Sendable {
             return answer(.unprocessableContent, .object(["error": .string(problems.description)]))
         } catch {
             return answer(.serviceUnavailable, .object(["error": .string("\(error)")]))
+        }
+    }
+
+    private func confirmCuts() async -> Response {
+        do {
+            let count = try await gateway.site.confirmCuts(actor: "operator")
+            return answer(.ok, .object(["confirmed": .integer(Int64(count))]))
+        } catch {
+            return answer(.serviceUnavailable, .object(["error": .string(error.description)]))
         }
     }
 

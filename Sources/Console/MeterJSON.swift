@@ -16,7 +16,7 @@ public enum MeterJSON {
             "breaker": text(status.hasBreaker ? status.breaker?.rawValue : "none"),
             "wanted": text(status.decision?.want.rawValue), "rule": text(status.decision?.rule.rawValue),
             "doubt": text(status.decision?.doubt?.rawValue), "quarantined": .boolean(status.isQuarantined),
-            "opened_elsewhere": .boolean(status.isOpenedElsewhere),
+            "opened_elsewhere": .boolean(status.isOpenedElsewhere), "waits_for": text(status.waitsFor?.name),
         ]
         let values = status.reading?.values.map { ($0.key.name, JSONValue.integer($0.value)) } ?? []
         members["values"] = .object(Dictionary(values) { first, _ in first })

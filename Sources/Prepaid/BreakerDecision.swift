@@ -55,7 +55,6 @@ public enum Doubt: String, Hashable, Sendable, CaseIterable {
     case tooFewReadings = "too_few_readings"
     case staleData = "stale_data"
     case rechargeUnknown = "recharge_unknown"
-    case massCut = "mass_cut"
 }
 
 /// The frozen conditions of one circuit.

@@ -63,8 +63,8 @@ public struct BreakerReconciler: Hashable, Sendable {
     private var isSlow = false
     private var notBefore: MonotonicTime?
     private var hasReportedMismatch = false
-    /// The device was away: it may have powered up since its position was last read.
-    private var mayHavePoweredUp = false
+    /// The device was away, or this program was: it may have powered up since its position was last read.
+    private var mayHavePoweredUp = true
     private var travelsUntil: MonotonicTime?
 
     /// Writes in a row before the slow retry.

@@ -33,6 +33,7 @@ public enum EventCode: String, Hashable, Sendable, CaseIterable {
     case clockTrustChanged = "clock_trust_changed"
     case clockAnchored = "clock_anchored"
     case massCutHeld = "mass_cut_held"
+    case massCutConfirmed = "mass_cut_confirmed"
     case readingsEvicted = "readings_evicted"
     case databaseMovedAside = "database_moved_aside"
 }

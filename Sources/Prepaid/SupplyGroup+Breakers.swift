@@ -65,7 +65,6 @@ extension SupplyGroup {
         if state.track.agreeingSinceStart < CounterTrack.readingsToAgree { return .tooFewReadings }
         guard let last = state.lastReadingAt, now.monotonic - last <= site.staleAfter else { return .staleData }
         if hasUnknownRecharge { return .rechargeUnknown }
-        if site.isMassCutHeld, account?.alarm == .cut { return .massCut }
         return nil
     }
 

@@ -118,7 +118,6 @@ public struct GroupOutcome: Hashable, Sendable {
 /// What the whole site knows and one group does not.
 public struct SiteConditions: Hashable, Sendable {
     public var isLedgerUsable: Bool
-    public var isMassCutHeld: Bool
     /// A reading older than this is no ground for opening a breaker.
     public var staleAfter: Duration
     /// Moves wait for a `SwitchingDirector` where it has a say.
@@ -129,11 +128,10 @@ public struct SiteConditions: Hashable, Sendable {
     public var untrustedFor: Duration
 
     public init(
-        isLedgerUsable: Bool, isMassCutHeld: Bool, staleAfter: Duration, isDirected: Bool = false,
+        isLedgerUsable: Bool, staleAfter: Duration, isDirected: Bool = false,
         calendar: SiteCalendar = .plain, zone: TimeZoneTable = .utc, untrustedFor: Duration = .zero
     ) {
         self.isLedgerUsable = isLedgerUsable
-        self.isMassCutHeld = isMassCutHeld
         self.staleAfter = staleAfter
         self.isDirected = isDirected
         self.calendar = calendar

@@ -25,7 +25,8 @@ struct MeterTable {
     private static func row(_ circuit: [String: JSONValue]) -> [String] {
         let values = circuit["values"]?.object ?? [:]
         let energy = values["energy_import"] ?? values["volume"]
-        let why = circuit["no_data"]?.string ?? circuit["doubt"]?.string ?? circuit["rule"]?.string ?? "-"
+        let waits = circuit["waits_for"]?.string.map { "waits for \($0)" }
+        let why = circuit["no_data"]?.string ?? circuit["doubt"]?.string ?? waits ?? circuit["rule"]?.string ?? "-"
         return [
             circuit["circuit"]?.string ?? "?",
             values["active_power"]?.integer.map { FixedPoint.text($0 / 100, fractionDigits: 1) } ?? "-",

@@ -83,11 +83,37 @@ struct Status: AsyncParsableCommand {
         print(
             "ledger    \(status["ledger_usable"]?.boolean == true ? "in order" : "unusable, breakers are held"), "
                 + "record \(head["seq"]?.integer ?? 0) \(String((head["hash"]?.string ?? "").prefix(12)))")
+        if let held = status["held_cuts"]?.integer, held > 0 {
+            print(
+                "breakers  \(held) credit cuts are held: too many fell due at once. Check prices and clock, then: "
+                    + "meterkeep confirm-cuts")
+        }
         print(
             "uplink    \(uplink["condition"]?.string ?? "?"), \(uplink["ledger_queued"]?.integer ?? 0) ledger records "
                 + "and \(uplink["telemetry_queued"]?.integer ?? 0) readings wait")
         if let problem = uplink["problem"]?.string { print("          \(problem)") }
         let at = status["at"]?.object ?? [:]
         print("clock     \(at["trust"]?.string ?? "?")")
+    }
+}
+
+struct ConfirmCuts: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Let credit cuts go ahead that were held because many fell due at once.",
+        discussion: """
+            More than a tenth of the circuits, and at least five, within ten minutes: that is rather a wrong price \
+            or a wrong clock than a house that stopped paying. Look at both first.
+            """)
+
+    @OptionGroup var daemon: DaemonSocket
+
+    func run() async throws {
+        let answer = try await daemon.ask("/v1/cuts/confirm", body: "")
+        if daemon.json {
+            print(answer.canonicalText)
+            return
+        }
+        let count = answer.object?["confirmed"]?.integer ?? 0
+        print(count == 0 ? "no cut is held" : "\(count) cuts go ahead")
     }
 }

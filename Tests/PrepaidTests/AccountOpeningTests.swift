@@ -91,7 +91,7 @@ struct AccountOpeningTests {
                     circuit: circuit, posted: AccountFixture.mark(1_000), lastAccepted: AccountFixture.mark(1_500),
                     memory: BreakerMemory())
             ])
-        let site = SiteConditions(isLedgerUsable: true, isMassCutHeld: false, staleAfter: .seconds(60))
+        let site = SiteConditions(isLedgerUsable: true, staleAfter: .seconds(60))
         let (result, outcome) = group.take(
             opening: AccountOpening(account: closed.id, customerNumber: "C-9", issuer: "platform"),
             defaults: try AccountFixture.settings(), command: "cmd-1", now: AccountFixture.at(100), site: site)

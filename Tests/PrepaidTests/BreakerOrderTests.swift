@@ -11,7 +11,7 @@ private func moment(_ milliseconds: Int64) -> Timestamp {
 @Suite("From a reading to a breaker order")
 struct BreakerOrderTests {
     private let circuit: CircuitID
-    private let site = SiteConditions(isLedgerUsable: true, isMassCutHeld: false, staleAfter: .seconds(60))
+    private let site = SiteConditions(isLedgerUsable: true, staleAfter: .seconds(60))
     private var group: SupplyGroup
 
     /// 0.10 of credit at 1.00 a kWh: 100 Wh are left.

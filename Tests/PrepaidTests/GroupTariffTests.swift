@@ -15,7 +15,7 @@ private func at(
         wall: WallTime(millisecondsSince1970: (midnight + seconds) * 1_000), trust: trust)
 }
 
-private let site = SiteConditions(isLedgerUsable: true, isMassCutHeld: false, staleAfter: .seconds(86_400))
+private let site = SiteConditions(isLedgerUsable: true, staleAfter: .seconds(86_400))
 
 @Suite("An account under a tariff")
 struct GroupTariffTests {

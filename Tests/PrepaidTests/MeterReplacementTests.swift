@@ -2,7 +2,7 @@ import Metering
 import Prepaid
 import Testing
 
-private let site = SiteConditions(isLedgerUsable: true, isMassCutHeld: false, staleAfter: .seconds(600))
+private let site = SiteConditions(isLedgerUsable: true, staleAfter: .seconds(600))
 
 /// One circuit of an account with 50.00 at 1.0000 a kWh: posted at 1,000 Wh, last read at 1,400 Wh.
 private func group(balance: String = "50") throws -> SupplyGroup {

@@ -26,7 +26,7 @@ struct RestartTests {
 
 @Suite("A ledger that keeps nothing")
 struct UnkeptOrderTests {
-    private static let site = SiteConditions(isLedgerUsable: true, isMassCutHeld: false, staleAfter: .seconds(60))
+    private static let site = SiteConditions(isLedgerUsable: true, staleAfter: .seconds(60))
 
     private static func group() throws -> (SupplyGroup, CircuitID) {
         let circuit = try AccountFixture.circuit("c1")

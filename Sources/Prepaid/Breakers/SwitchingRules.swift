@@ -76,6 +76,16 @@ public enum MoveWait: Hashable, Sendable {
     case turn
     /// Credit cuts are watched, and this one is not admitted yet.
     case admission
+
+    /// `dwell`, `user`, `turn`, `admission`.
+    public var name: String {
+        switch self {
+        case .dwell: "dwell"
+        case .user: "user"
+        case .turn: "turn"
+        case .admission: "admission"
+        }
+    }
 }
 
 /// Remembers what moves of one breaker wait for.
