@@ -69,7 +69,7 @@ extension SiteService {
         let running = Dictionary(
             groups.values.flatMap(\.circuits).map { ($0.circuit.id, $0) }, uniquingKeysWith: { first, _ in first })
         meters = Dictionary(uniqueKeysWithValues: site.meters.map { ($0.id, $0) })
-        settledDays = [:]
+        lastSettledDay = nil
         (groups, groupOfCircuit, groupOfAccount, circuitOfMeter, circuitOfBreaker) = ([:], [:], [:], [:], [:])
         let states = site.circuits.compactMap { state($0, running: running[$0.id], lastAccepted: lastAccepted[$0.id]) }
         var key = 0
@@ -82,6 +82,8 @@ extension SiteService {
             add(SupplyGroup(account: nil, circuits: [state]), key: key)
             key += 1
         }
+        nextLooks = groups.mapValues { _ in .zero }
+        fastMeters.formIntersection(meters.keys)
         waits = waits.filter { groupOfCircuit[$0.key] != nil }
         director.cuts.circuitCount = groupOfCircuit.count
         for meter in site.meters where observations[meter.id] == nil { observations[meter.id] = .noData(.neverRead) }

@@ -36,31 +36,40 @@ extension SiteService {
         }
     }
 
-    /// Looks at everything that depends on time: staleness, slow retries, the end of the day.
+    /// Looks at what time alone may have changed: staleness, windows, retries, the end of the day.
     func tick() {
         let now = clock.now()
-        noteClock(clock.takeNotice(), at: now)
+        let isTimeNew = noteClock(clock.takeNotice(), at: now)
         let today = now.trust == .untrusted ? nil : zone.day(containing: now.wall)
-        for key in groups.keys.sorted() {
-            guard let group = groups[key] else { continue }
-            let isDayOver =
-                today != nil
-                && group.circuits.contains { state in
-                    state.posted.map { $0.at.trust != .untrusted && zone.day(containing: $0.at.wall) != today } ?? false
-                }
-            // Once a day: the mark of a circuit that uses nothing stays on its day.
-            if isDayOver, settledDays[key] != today, change(key, now: now, { group, _ in group.settleNow(zone: zone) })
-            {
-                settledDays[key] = today
-            }
+        if let today { settleDays(before: today, now: now) }
+        let isAllDue = isTimeNew || lookedWithLedger != isLedgerUsable
+        lookedWithLedger = isLedgerUsable
+        for key in groups.keys.sorted() where isAllDue || nextLooks[key].map({ $0 <= now.monotonic }) ?? false {
             change(key, now: now) { group, site in group.tick(now: now, site: site) }
         }
         direct()
     }
 
+    /// Posts what was used on days that are over; once a day, for the mark of a circuit that uses nothing
+    /// stays on its day.
+    private func settleDays(before today: CivilDate, now: Timestamp) {
+        guard lastSettledDay != today else { return }
+        var isDone = true
+        for key in groups.keys.sorted() {
+            let isDayOver = groups[key]?.circuits.contains { state in
+                state.posted.map { $0.at.trust != .untrusted && zone.day(containing: $0.at.wall) != today } ?? false
+            }
+            guard isDayOver == true else { continue }
+            isDone = change(key, now: now) { group, _ in group.settleNow(zone: zone) } && isDone
+        }
+        if isDone { lastSettledDay = today }
+    }
+
     /// Keeps what a look at the clocks showed: changes of trust, steps, and anchors that date what was
     /// recorded before.
-    private func noteClock(_ notice: ClockNotice, at now: Timestamp) {
+    /// - Returns: whether what was computed from the wall clock before is void.
+    private func noteClock(_ notice: ClockNotice, at now: Timestamp) -> Bool {
+        let isTrustNew = now.trust != lastTrust
         if now.trust != lastTrust {
             note(
                 Event(
@@ -68,10 +77,11 @@ extension SiteService {
                     ["trust": now.trust.rawValue, "before": lastTrust?.rawValue ?? "none"]), at: now)
             lastTrust = now.trust
         }
-        guard let anchor = notice.anchor else { return }
+        guard let anchor = notice.anchor else { return isTrustNew || notice.step != nil }
         var detail = ["monotonic_zero_wall_ms": String(anchor.monotonicZero.millisecondsSince1970)]
         if let step = notice.step { detail["step_ms"] = String(step.wholeMilliseconds) }
         note(Event(.clockAnchored, .gateway, detail), at: now)
+        return true
     }
 
     private func takeAnswer(

@@ -40,8 +40,12 @@ public actor SiteService {
     /// What each circuit's wanted move waits for.
     var waits: [CircuitID: MoveWait] = [:]
     var generator = SystemRandomNumberGenerator()
-    /// The day for which each group was settled in this run.
-    var settledDays: [Int: CivilDate] = [:]
+    /// When each group is to be looked at again though nothing was heard of it.
+    var nextLooks: [Int: MonotonicTime] = [:]
+    /// The day before which everything is posted, as far as this run knows.
+    var lastSettledDay: CivilDate?
+    /// What the groups were last told of the ledger by a tick.
+    var lookedWithLedger = true
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -108,13 +112,16 @@ public actor SiteService {
         guard isEmpty || commit(transaction, at: now) else {
             let sent = outcome.orders.filter(\.actsWithoutLedger)
             groups[key]?.keepOrders(sent, ended: ended, of: group)
+            nextLooks[key] = now.monotonic
             dispatch(sent)
             return false
         }
         groups[key] = group
         for state in group.circuits { waits[state.circuit.id] = state.waitsFor }
         dispatch(outcome.orders)
-        updateFast()
+        let outlook = group.outlook(now: now, site: conditions)
+        nextLooks[key] = outlook.nextChange
+        follow(outlook.urgency)
         return true
     }
 
@@ -146,18 +153,17 @@ public actor SiteService {
         for order in orders { mailboxes[order.breaker.device.bus]?.send(order) }
     }
 
-    /// Circuits whose balance is near its end are polled fast.
-    private func updateFast() {
-        var fast: Set<MeterID> = []
-        for group in groups.values {
-            guard let account = group.account, account.state == .open, account.alarm >= .second, account.alarm != .cut
+    /// Tells the buses where the urgency of a circuit has changed.
+    private func follow(_ urgency: [CircuitID: PollClass]) {
+        var changed: Set<BusID> = []
+        for (circuit, pollClass) in urgency {
+            guard let key = groupOfCircuit[circuit],
+                let meter = groups[key]?.circuits.first(where: { $0.circuit.id == circuit })?.circuit.meter,
+                (pollClass == .fast) != fastMeters.contains(meter), let bus = meters[meter]?.address.bus
             else { continue }
-            for state in group.circuits { fast.insert(state.circuit.meter) }
+            if pollClass == .fast { fastMeters.insert(meter) } else { fastMeters.remove(meter) }
+            changed.insert(bus)
         }
-        guard fast != fastMeters else { return }
-        fastMeters = fast
-        for (bus, mailbox) in mailboxes {
-            mailbox.setFast(fast.filter { meters[$0]?.address.bus == bus })
-        }
+        for bus in changed { mailboxes[bus]?.setFast(fastMeters.filter { meters[$0]?.address.bus == bus }) }
     }
 }

@@ -131,6 +131,12 @@ public struct BreakerReconciler: Hashable, Sendable {
         return (.write(wanted), [])
     }
 
+    /// When the next try is due that waits for its time; nil where none does.
+    var nextTry: MonotonicTime? {
+        guard !isWriting, memory.confirmed != nil else { return nil }
+        return notBefore ?? (memory.intended == nil ? nil : travelsUntil)
+    }
+
     /// The order that `reconcile` gave has ended, well or badly. What it did is known from the next
     /// observed position only.
     public mutating func writeEnded() { isWriting = false }

@@ -24,5 +24,8 @@ public struct LowBalanceReminder: Hashable, Sendable {
     }
 
     /// Whether the circuit is to be open for it now.
-    public func isRunning(now: MonotonicTime) -> Bool { until.map { now < $0 } ?? false }
+    public func isRunning(now: MonotonicTime) -> Bool { end(after: now) != nil }
+
+    /// When the opening that runs now is over; nil where none runs.
+    func end(after now: MonotonicTime) -> MonotonicTime? { until.flatMap { now < $0 ? $0 : nil } }
 }
