@@ -35,6 +35,7 @@ let core: [Target] = [
     .target(name: "Metering", swiftSettings: strict),
     .target(name: "ConfigurationReader", dependencies: [.yams], swiftSettings: strict),
     .target(name: "MeterProfiles", dependencies: ["ConfigurationReader", "Metering"], swiftSettings: strict),
+    .target(name: "BusSurvey", dependencies: ["MeterProfiles", "Metering"], swiftSettings: strict),
     .target(name: "Prepaid", dependencies: ["Metering"], swiftSettings: strict),
     .target(
         name: "UplinkProtocol", dependencies: ["Metering", "Prepaid", .crypto], swiftSettings: strict),
@@ -142,6 +143,8 @@ let tests: [Target] = [
     .testTarget(
         name: "MeterProfilesTests", dependencies: ["ConfigurationReader", "MeterProfiles", "Metering"],
         swiftSettings: strict),
+    .testTarget(
+        name: "BusSurveyTests", dependencies: ["BusSurvey", "MeterProfiles", "Metering"], swiftSettings: strict),
     .testTarget(name: "MeteringTests", dependencies: ["Metering", "TimeZoneFixtures"], swiftSettings: strict),
     .testTarget(
         name: "PrepaidTests", dependencies: ["Prepaid", "Metering", "TimeZoneFixtures"], exclude: ["Tables"],

@@ -7,6 +7,7 @@ private let allowedImports: [String: Set<String>] = [
     "Metering": [],
     "ConfigurationReader": ["Yams"],
     "MeterProfiles": ["ConfigurationReader", "Metering"],
+    "BusSurvey": ["MeterProfiles", "Metering"],
     "Prepaid": ["Metering"],
     "UplinkProtocol": ["Metering", "Prepaid", "Crypto"],
 ]
