@@ -25,7 +25,25 @@ fail:
 
 void clinux_rest_pty(int slave) {
     struct termios settings;
-    if (tcgetattr(slave, &settings) != 0 || cfgetospeed(&settings) == B50) return;
-    cfsetspeed(&settings, B50);
+    if (tcgetattr(slave, &settings) != 0 || settings.c_cc[VSTOP] == 1) return;
+    settings.c_cc[VSTOP] = 1;
     tcsetattr(slave, TCSANOW, &settings);
+}
+
+int clinux_pty_format(int slave, int *baud, char *parity) {
+    struct termios settings;
+    if (tcgetattr(slave, &settings) != 0) return -1;
+    switch (cfgetospeed(&settings)) {
+    case B1200: *baud = 1200; break;
+    case B2400: *baud = 2400; break;
+    case B4800: *baud = 4800; break;
+    case B9600: *baud = 9600; break;
+    case B19200: *baud = 19200; break;
+    case B38400: *baud = 38400; break;
+    case B57600: *baud = 57600; break;
+    case B115200: *baud = 115200; break;
+    default: *baud = 0;
+    }
+    *parity = !(settings.c_iflag & INPCK) ? 'N' : settings.c_cflag & PARODD ? 'O' : 'E';
+    return 0;
 }

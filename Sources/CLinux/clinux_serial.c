@@ -1,10 +1,12 @@
 #define _GNU_SOURCE
 #include "clinux_serial.h"
 
+#include <errno.h>
 #include <linux/serial.h>
 #include <poll.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 
 int clinux_exclude_others(int descriptor) { return ioctl(descriptor, TIOCEXCL); }
 
@@ -19,4 +21,37 @@ int clinux_wait_for_input(int descriptor, long long nanoseconds) {
     struct pollfd wanted = {.fd = descriptor, .events = POLLIN};
     struct timespec timeout = {.tv_sec = nanoseconds / 1000000000LL, .tv_nsec = nanoseconds % 1000000000LL};
     return ppoll(&wanted, 1, &timeout, NULL);
+}
+
+static speed_t speed(int baud) {
+    switch (baud) {
+    case 1200: return B1200;
+    case 2400: return B2400;
+    case 4800: return B4800;
+    case 9600: return B9600;
+    case 19200: return B19200;
+    case 38400: return B38400;
+    case 57600: return B57600;
+    case 115200: return B115200;
+    default: return B0;
+    }
+}
+
+int clinux_set_line_format(int descriptor, int baud, char parity, int stop_bits) {
+    struct termios settings;
+    if (tcgetattr(descriptor, &settings) != 0) return -1;
+    if (speed(baud) == B0) {
+        errno = EINVAL;
+        return -1;
+    }
+    cfsetspeed(&settings, speed(baud));
+    settings.c_cflag &= ~(tcflag_t)(PARENB | PARODD | CSTOPB);
+    settings.c_iflag &= ~(tcflag_t)INPCK;
+    if (parity != 'N') {
+        settings.c_cflag |= PARENB;
+        settings.c_iflag |= INPCK;
+    }
+    if (parity == 'O') settings.c_cflag |= PARODD;
+    if (stop_bits == 2) settings.c_cflag |= CSTOPB;
+    return tcsetattr(descriptor, TCSADRAIN, &settings) == 0 ? tcflush(descriptor, TCIFLUSH) : -1;
 }

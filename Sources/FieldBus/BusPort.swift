@@ -10,7 +10,9 @@ public actor BusPort {
     public nonisolated let serial: SerialFormat
 
     private let executor: ThreadExecutor
-    private let silence: Duration
+    private let extraSilence: Duration
+    /// What the line is set to: `serial`, except while a scan asks in another format.
+    private var format: SerialFormat
     private var line: SerialLine?
     /// The line has been silent for long enough from here on, as far as is known.
     private var freeAt = MonotonicTime.zero
@@ -21,6 +23,8 @@ public actor BusPort {
 
     /// A pause within one answer that ends it: USB adapters and UARTs deliver in bursts.
     private static let longestPauseInAnswer: Duration = .milliseconds(40)
+    /// A second device of one address answers this soon after the first, where it did not speak into it.
+    private static let patienceForSecondAnswer: Duration = .milliseconds(30)
     /// How long a request waits for a line that babbles before it is sent all the same.
     private static let longestWaitForSilence: Duration = .milliseconds(200)
 
@@ -30,9 +34,12 @@ public actor BusPort {
     public init(bus: BusID, path: String, serial: SerialFormat, extraSilence: Duration = .zero) {
         self.path = path
         self.serial = serial
-        silence = serial.interFrameSilence + max(.zero, extraSilence)
+        self.extraSilence = max(.zero, extraSilence)
+        format = serial
         executor = ThreadExecutor(name: "bus-\(bus)")
     }
+
+    private var silence: Duration { format.interFrameSilence + extraSilence }
 
     public var isOpen: Bool { line != nil }
 
@@ -41,6 +48,7 @@ public actor BusPort {
         guard line == nil else { return }
         clinux_sharpen_timers_of_this_thread()
         line = try SerialLine(path: path, serial: serial)
+        format = serial
         freeAt = SerialLine.now() + silence
     }
 
@@ -72,6 +80,43 @@ public actor BusPort {
         exchange(RTUFrame.request(unit: unit, write: write), expected: .echo, timeout: timeout)
     }
 
+    /// Asks as a scan does: in any format, and listening a little longer for a second device of the same
+    /// address. The line has its own format again afterwards.
+    public func probe(
+        unit: UInt8, _ request: ReadRequest, in other: SerialFormat, timeout: Duration
+    ) -> BusTransaction {
+        let bytes = RTUFrame.request(unit: unit, read: request)
+        if other != format, let reason = change(to: other) { return unsent(bytes, reason) }
+        var transaction = exchange(bytes, expected: .values(request), timeout: timeout)
+        if !transaction.received.isEmpty, let line {
+            freeAt = max(freeAt, SerialLine.now() + Self.patienceForSecondAnswer)
+            if let reason = awaitSilence(line, notes: &transaction.notes) { return unsent(bytes, reason) }
+        }
+        if format != serial, line != nil, let reason = change(to: serial) { return unsent(bytes, reason) }
+        return transaction
+    }
+
+    /// Changes the line's format between two frames.
+    /// - Returns: the reason when the port is lost.
+    private func change(to other: SerialFormat) -> String? {
+        guard let line else { return "not open" }
+        // Whatever still comes in the format so far would be noise in the other.
+        var notes: [LineNote] = []
+        if let reason = awaitSilence(line, notes: &notes) ?? line.set(other) { return reason }
+        let before = silence
+        format = other
+        freeAt = SerialLine.now() + max(before, silence)
+        return nil
+    }
+
+    private func unsent(_ request: [UInt8], _ reason: String) -> BusTransaction {
+        close()
+        let now = SerialLine.now()
+        return BusTransaction(
+            unit: request[0], request: request, received: [], result: .failure(.portLost(reason: reason)), sentAt: now,
+            turnaround: nil, endedAt: now, notes: [])
+    }
+
     private func exchange(
         _ request: [UInt8], expected: ExpectedAnswer, timeout: Duration, began: MonotonicTime? = nil
     ) -> BusTransaction {
@@ -80,12 +125,12 @@ public actor BusPort {
         if let reason = awaitSilence(line, notes: &attempt.notes) { return lose(attempt, reason) }
         attempt.sentAt = SerialLine.now()
         if let reason = line.send(request) { return lose(attempt, reason) }
-        let requestOut = attempt.sentAt + serial.duration(ofCharacters: Double(request.count + 2))
+        let requestOut = attempt.sentAt + format.duration(ofCharacters: Double(request.count + 2))
         let answerBy = requestOut + max(.zero, timeout)
         var lastByteAt = requestOut
         var state = AnswerAssembler.State.waiting
         while state == .waiting {
-            let deadline = attempt.deadline(answerBy: answerBy, lastByteAt: lastByteAt, serial: serial)
+            let deadline = attempt.deadline(answerBy: answerBy, lastByteAt: lastByteAt, serial: format)
             switch line.receive(into: &buffer, until: deadline) {
             case .bytes(let count):
                 lastByteAt = SerialLine.now()
@@ -176,8 +221,10 @@ public actor BusPort {
             unsettled.answered(
                 unit: unit, request: attempt.request, shape: attempt.shape, outAt: requestOut,
                 turnaround: attempt.turnaround ?? .zero)
-        case .failure:
+        // At another rate it is another device, of which nothing is asked there again.
+        case .failure where format == serial:
             unsettled.missed(unit: unit, request: attempt.request, shape: attempt.shape, outAt: requestOut)
+        case .failure: break
         }
         return attempt.transaction(result, endedAt: endedAt)
     }
@@ -219,7 +266,7 @@ public actor BusPort {
     /// each.
     private func rest(_ missing: Int?, from lastByteAt: MonotonicTime) {
         guard let missing, missing > 2 else { return }
-        SerialLine.sleep(until: lastByteAt + serial.duration(ofCharacters: Double(missing) - 1.5))
+        SerialLine.sleep(until: lastByteAt + format.duration(ofCharacters: Double(missing) - 1.5))
     }
 
     private func lose(_ attempt: Attempt, _ reason: String) -> BusTransaction {

@@ -51,6 +51,14 @@ final class SerialLine {
         Glibc.close(lock)
     }
 
+    /// Sets another rate and character format; what came in meanwhile is dropped. Nil when it is set, else
+    /// the reason.
+    func set(_ serial: SerialFormat) -> String? {
+        let parity = CChar(bitPattern: serial.parity.rawValue.utf8.first ?? UInt8(ascii: "N"))
+        let isSet = clinux_set_line_format(descriptor, Int32(serial.baud), parity, Int32(serial.stopBits)) == 0
+        return isSet ? nil : Self.reason(errno)
+    }
+
     /// Sends a request; libmodbus adds the CRC. Nil when it is on its way, else the reason.
     func send(_ request: [UInt8]) -> String? {
         modbus_set_slave(context, Int32(request[0]))

@@ -23,6 +23,8 @@ public enum Fault: String, Hashable, Sendable, CaseIterable {
     case echo
     /// Answers with the address of another unit.
     case wrongUnit = "wrong_unit"
+    /// A second device with the same address answers too, a little later: mostly into the first answer.
+    case sharedAddress = "shared_address"
 
     /// Acts once when it is switched on, on the counter.
     public var isEvent: Bool { self == .counterReset || self == .rollOver }

@@ -31,6 +31,10 @@ final class PacedLine: Sendable {
             throw SimulatorError(
                 description: "no pseudo terminal: \(String(cString: strerror(errno))); is /dev/pts mounted?")
         }
+        // A program that sets nothing speaks as the line does.
+        let parity = CChar(bitPattern: serial.parity.rawValue.utf8.first ?? UInt8(ascii: "N"))
+        _ = clinux_set_line_format(slave, Int32(serial.baud), parity, Int32(serial.stopBits))
+        clinux_rest_pty(slave)
         unlink(link)
         guard symlink(path, link) == 0 else {
             let reason = String(cString: strerror(errno))
@@ -62,7 +66,7 @@ final class PacedLine: Sendable {
     }
 
     /// The next request, once its last byte would have arrived on a real line, and whether it came too
-    /// early. Nil when the line is ended.
+    /// early. Empty when nobody here can read it, nil when the line is ended.
     func receive() -> (frame: [UInt8], isEarly: Bool)? {
         var frame: [UInt8] = []
         var firstByteAt: Int64 = 0
@@ -87,6 +91,8 @@ final class PacedLine: Sendable {
             guard let length = ServerFrame.requestLength(frame), frame.count >= length else { continue }
             let silence = serial.interFrameSilence.wholeNanoseconds
             let isEarly = busyUntil.withLock { firstByteAt < $0 + silence }
+            // In another format it is noise to every device here.
+            guard isInLineFormat else { return ([], false) }
             pass(characters: frame.count, from: firstByteAt)
             return (frame, isEarly)
         }
@@ -100,6 +106,15 @@ final class PacedLine: Sendable {
         pass(characters: reply.bytes.count, from: start)
         guard !isEnded.load(ordering: .relaxed) else { return }
         _ = Glibc.write(master, reply.bytes, reply.bytes.count)
+    }
+
+    /// Whether the program at the other end has set the rate and parity of this line. Stop bits do not
+    /// keep two devices from understanding one another.
+    private var isInLineFormat: Bool {
+        var baud: Int32 = 0
+        var parity: CChar = 0
+        guard clinux_pty_format(slave, &baud, &parity) == 0 else { return true }
+        return baud == serial.baud && UInt8(bitPattern: parity) == serial.parity.rawValue.utf8.first
     }
 
     /// Nanoseconds of CLOCK_MONOTONIC.

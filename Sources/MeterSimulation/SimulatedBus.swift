@@ -114,9 +114,26 @@ public struct SimulatedBus: Sendable {
         if faults.contains(.truncated) { bytes = Array(bytes.prefix(bytes.count / 2)) }
         if faults.contains(.noise) { bytes = [0x00, 0xFE, UInt8(truncatingIfNeeded: generator.next())] + bytes }
         if faults.contains(.echo) { bytes = request + bytes }
+        if faults.contains(.sharedAddress) { bytes = withSecondAnswer(bytes) }
         if faults.contains(.slow) { pause = .milliseconds(600) }
         if faults.contains(.lateReply) { pause = .milliseconds(900) }
         return BusReply(bytes: bytes, turnaround: pause)
+    }
+
+    /// The answer of a device and of another one of the same address, whose values differ. Where both
+    /// speak, a zero wins, as two drivers that pull the line apart mostly read.
+    private mutating func withSecondAnswer(_ first: [UInt8]) -> [UInt8] {
+        guard first.count > 5 else { return first }
+        var second = Array(first.dropLast(2))
+        second[second.count - 1] &+= 1
+        second = ServerFrame.seal(second)
+        let spread = turnaround.upperBound - turnaround.lowerBound
+        let delay = Duration.microseconds(Int64.random(in: 0...max(spread, 1), using: &generator))
+        let start = Int(delay / serial.duration(ofCharacters: 1))
+        guard start < first.count else { return first + second }
+        var bytes = first + Array(repeating: 0xFF, count: start)
+        for (offset, byte) in second.enumerated() { bytes[start + offset] &= byte }
+        return bytes
     }
 }
 

@@ -91,6 +91,7 @@ public final class SimulatorHost: Sendable {
                 if isEarly { $0[index].earlyRequests += 1 }
                 if ServerFrame.parse(frame) == nil { $0[index].unreadableRequests += 1 }
             }
+            if frame.isEmpty { continue }
             let (reply, write) = withWorld { world in
                 let before = world.writes.count
                 let reply = world.answer(frame, bus: index)

@@ -147,6 +147,10 @@ struct WorldTests {
         case .rollOver: #expect(reply.bytes == ServerFrame.seal(hexadecimal("01 03 04 05 F5 E0 FE")))
         case .noise: #expect(reply.bytes.count == right.count + 3)
         case .echo: #expect(reply.bytes == request + right)
+        case .sharedAddress:
+            let answers = (0..<50).map { _ in world.answer(request, bus: 0).bytes }
+            #expect(answers.allSatisfy { $0.count >= right.count && $0.count <= 2 * right.count })
+            #expect(answers.contains { $0 != right && ServerFrame.seal($0.dropLast(2)) != $0 })
         case .wrongUnit: #expect(reply.bytes == ServerFrame.seal(hexadecimal("41 03 04 00 00 01 F4")))
         }
     }

@@ -6,9 +6,13 @@
 // the slave stays open in `slave`, so that the master does not hang up between two users.
 int clinux_open_pty(char *path, unsigned long capacity, int *slave);
 
-// Sets the slave to a speed that no line uses. A pseudo terminal keeps no parity, and glibc reports
+// Changes a setting of the slave that no line uses. A pseudo terminal keeps no parity, and glibc reports
 // that as an error of tcsetattr(3) unless the call changed something else too: this makes sure of it
 // for the next program that opens the line.
 void clinux_rest_pty(int slave);
+
+// The rate and parity (N, E or O) that the program at the slave has set. A pseudo terminal forgets that
+// parity is used, not that it is checked. 0, or -1 with errno.
+int clinux_pty_format(int slave, int *baud, char *parity);
 
 #endif

@@ -12,4 +12,8 @@ int clinux_deliver_at_once(int descriptor);
 // time is over, -1 with errno.
 int clinux_wait_for_input(int descriptor, long long nanoseconds);
 
+// Sets a terminal's rate and character format once what was written is out, and drops what came in
+// meanwhile (tcsetattr(3)). `parity` is N, E or O. 0, or -1 with errno; EINVAL for a rate no meter has.
+int clinux_set_line_format(int descriptor, int baud, char parity, int stop_bits);
+
 #endif
