@@ -44,13 +44,14 @@ let core: [Target] = [
 let edge: [Target] = [
     .target(name: "CLinux"),
     .systemLibrary(name: "CModbus", providers: [.apt(["libmodbus-dev"])]),
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "Threading", dependencies: ["CLinux"], swiftSettings: strict),
     .target(
         name: "FieldBus", dependencies: ["CLinux", "CModbus", "MeterProfiles", "Metering", "Threading"],
         swiftSettings: strict),
     .target(name: "Board", dependencies: ["CLinux", "Metering"], swiftSettings: strict),
     .target(
-        name: "Storage", dependencies: ["CLinux", "Metering", "Prepaid", "UplinkProtocol", .grdb],
+        name: "Storage", dependencies: ["CLinux", "CZlib", "Metering", "Prepaid", "UplinkProtocol", .grdb],
         swiftSettings: strict),
     .target(
         name: "UplinkHTTP",
@@ -138,6 +139,8 @@ let tests: [Target] = [
             "ReferencePlatform", "UplinkHTTP", "Metering", "Prepaid", "UplinkProtocol", .asyncHTTPClient, .hummingbird,
             .hummingbirdTLS, .logging, .nioCore, .nioSSL, .serviceLifecycle,
         ], swiftSettings: strict),
+    .testTarget(
+        name: "ConsoleTests", dependencies: ["Console", "Metering", "Prepaid", "UplinkProtocol"], swiftSettings: strict),
     .testTarget(name: "LayeringTests", swiftSettings: strict),
     .testTarget(name: "BoardTests", dependencies: ["Board", "Metering"], swiftSettings: strict),
     .testTarget(

@@ -14,6 +14,7 @@ public final class RunningGateway: Sendable {
     public let configuration: GatewayConfiguration
     public let profiles: ProfileLibrary
     public let site: SiteService
+    public let clerk: LedgerClerk
     public let clock: GatewayClock
     let telemetry: TelemetryService
     private let directory: DataDirectory
@@ -68,6 +69,7 @@ public final class RunningGateway: Sendable {
         let signals: [Log: Signal] = [.ledger: Signal(), .telemetry: Signal()]
         telemetry = TelemetryService(store: telemetryStore, changed: signals[.telemetry] ?? Signal())
         mailboxes = Dictionary(uniqueKeysWithValues: configuration.buses.map { ($0.id, BusMailbox()) })
+        clerk = LedgerClerk(ledger: ledger, clock: clock, zone: zone, logger: logger)
         let failure = failure
         site = SiteService(
             ledger: ledger, profiles: profiles, clock: clock, zone: zone, staleAfter: configuration.staleAfter,
@@ -99,6 +101,7 @@ public final class RunningGateway: Sendable {
             group.addTask { for await report in self.reports { await self.site.take(report) } }
             group.addTask { await self.keepTime() }
             group.addTask { await self.commitTelemetry() }
+            group.addTask { await self.sealMonths() }
             if let uplink { group.addTask { await uplink.run() } }
             group.addTask { await self.failure.wait() }
             // Whichever ends first ends the others: a stop was asked for, or the ledger is lost.
@@ -142,6 +145,13 @@ public final class RunningGateway: Sendable {
                 logger.warning(
                     "readings nobody had acknowledged were evicted", metadata: ["count": "\(evicted)"])
             }
+        }
+    }
+
+    private func sealMonths() async {
+        while !Task.isCancelled {
+            await clerk.sealMonths()
+            try? await Task.sleep(for: .seconds(3_600))
         }
     }
 

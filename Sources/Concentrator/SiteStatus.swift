@@ -1,6 +1,6 @@
 public import Metering
 public import Prepaid
-public import Storage
+internal import Storage
 public import UplinkProtocol
 
 /// One circuit, as people look at it.
@@ -48,13 +48,6 @@ extension SiteService {
             otherDevices: meters.values.filter { !withCircuit.contains($0.id) }.sorted { $0.id < $1.id },
             isLedgerUsable: isLedgerUsable, heldCuts: heldCuts, chainHead: try? ledger.head())
     }
-
-    /// The postings of an account, oldest first.
-    public func statement(of account: AccountID, limit: Int) throws(StorageError) -> [LedgerRecord] {
-        try ledger.statement(of: account, limit: limit)
-    }
-
-    public func verifyLedger() throws(StorageError) -> LedgerVerification { try ledger.verify() }
 
     private func circuitStatus(_ state: CircuitState, of group: SupplyGroup) -> CircuitStatus? {
         let circuit = state.circuit

@@ -30,6 +30,11 @@ public struct LocalAPI: Sendable {
         router.post("/v1/import") { request, _ in try await importSite(request) }
         router.post("/v1/cuts/confirm") { _, _ in await confirmCuts() }
         router.get("/v1/ledger/verify") { _, _ in await verify() }
+        router.get("/v1/ledger/records") { request, _ in
+            await records(
+                after: request.uri.queryParameters.get("after", as: Int64.self) ?? 0,
+                limit: request.uri.queryParameters.get("limit", as: Int.self) ?? 100)
+        }
         router.get("/v1/ledger/accounts/:account") { request, context in
             await statement(
                 of: context.parameters.get("account") ?? "",
@@ -113,8 +118,18 @@ public struct LocalAPI: Sendable {
             return answer(.badRequest, .object(["error": .string("'\(name)' is no account's name")]))
         }
         do {
-            let records = try await gateway.site.statement(
+            let records = try await gateway.clerk.statement(
                 of: account, limit: min(max(limit, 1), Self.longestStatement))
+            return answer(.ok, .array(records.map(\.json)))
+        } catch {
+            return answer(.serviceUnavailable, .object(["error": .string(error.description)]))
+        }
+    }
+
+    private func records(after sequence: Int64, limit: Int) async -> Response {
+        do {
+            let records = try await gateway.clerk.records(
+                after: sequence, limit: min(max(limit, 1), Self.longestStatement))
             return answer(.ok, .array(records.map(\.json)))
         } catch {
             return answer(.serviceUnavailable, .object(["error": .string(error.description)]))
@@ -123,7 +138,7 @@ public struct LocalAPI: Sendable {
 
     private func verify() async -> Response {
         do {
-            return answer(.ok, MeterJSON.verification(try await gateway.site.verifyLedger()))
+            return answer(.ok, MeterJSON.verification(try await gateway.clerk.verify()))
         } catch {
             return answer(.serviceUnavailable, .object(["error": .string(error.description)]))
         }

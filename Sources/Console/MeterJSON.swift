@@ -39,7 +39,7 @@ public enum MeterJSON {
                 "seq": .integer(verification.head.sequence), "hash": .string(verification.head.hash.description),
             ]),
             "balances_microunits": .object(Dictionary(balances) { first, _ in first }),
-            "faults": .array(verification.faults.map(JSONValue.string)),
+            "faults": .array((verification.faults + verification.archiveFaults).map(JSONValue.string)),
         ])
     }
 

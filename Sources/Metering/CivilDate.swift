@@ -61,6 +61,9 @@ public struct CivilDate: Hashable, Comparable, Sendable {
     public var next: CivilDate { adding(days: 1) }
     public var previous: CivilDate { adding(days: -1) }
 
+    /// The first day of this day's month.
+    public var firstOfMonth: CivilDate { adding(days: 1 - components.day) }
+
     public func adding(days: Int) -> CivilDate {
         let (sum, overflow) = daysSince1970.addingReportingOverflow(days)
         return overflow ? (days < 0 ? .earliest : .latest) : CivilDate(daysSince1970: sum)

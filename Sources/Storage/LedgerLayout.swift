@@ -102,8 +102,9 @@ enum LedgerLayout {
             estimated INTEGER,
             recharge_number INTEGER,
             command TEXT,
-            -- The record that a reversal undoes or that a decision about a disputed delta settles: once.
-            concerns INTEGER REFERENCES ledger (sequence) CHECK (concerns < sequence),
+            -- The record that a reversal undoes or that a decision about a disputed delta settles: once. It
+            -- may be in the archive.
+            concerns INTEGER CHECK (concerns < sequence),
             -- 1 sharp, 2 peak, 3 flat, 4 valley; the step from 1.
             rate INTEGER CHECK (rate BETWEEN 1 AND 4),
             step INTEGER CHECK (step BETWEEN 1 AND 6),
@@ -120,7 +121,18 @@ enum LedgerLayout {
         CREATE TRIGGER ledger_keeps_rows BEFORE UPDATE ON ledger
             BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
         CREATE TRIGGER ledger_loses_none BEFORE DELETE ON ledger
+            WHEN OLD.sequence > ifnull((SELECT max(last_sequence) FROM sealed_month), 0)
             BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+
+        -- Stretches of the chain that are kept in archive files; their rows may be gone from the log.
+        CREATE TABLE sealed_month (
+            last_sequence INTEGER PRIMARY KEY,
+            first_sequence INTEGER NOT NULL CHECK (first_sequence BETWEEN 1 AND last_sequence),
+            previous BLOB NOT NULL CHECK (length(previous) = 32),
+            last_hash BLOB NOT NULL CHECK (length(last_hash) = 32),
+            file TEXT NOT NULL UNIQUE,
+            seal INTEGER NOT NULL DEFAULT 0
+        ) STRICT;
 
         -- What each recharge number of an account was used for, by the record of its posting.
         CREATE TABLE recharge (

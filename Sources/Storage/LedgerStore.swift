@@ -90,14 +90,21 @@ public final class LedgerStore: Sendable {
     public func records(
         after sequence: Int64, limit: Int, byteLimit: Int = .max
     ) throws(StorageError) -> [LedgerRecord] {
-        let records = try handle.read { database in
-            try LedgerRow.fetch(
-                database, where: "ledger.sequence > ? ORDER BY ledger.sequence LIMIT ?", [sequence, limit])
-        }
+        let month = try sealedMonths().first { sequence < $0.last }
+        let records =
+            if let month {
+                try archivedRecords(of: month, after: sequence, limit: limit)
+            } else {
+                try handle.read { database in
+                    try LedgerRow.fetch(
+                        database, where: "ledger.sequence > ? ORDER BY ledger.sequence LIMIT ?", [sequence, limit])
+                }
+            }
         return records.withinBytes(byteLimit) { $0.json }
     }
 
-    /// The last postings of an account, oldest first.
+    /// The last postings of an account, oldest first, as far as they are not sealed; of what is sealed, the
+    /// recharges.
     public func statement(of account: AccountID, limit: Int) throws(StorageError) -> [LedgerRecord] {
         try handle.read { database in
             try LedgerRow.fetch(
@@ -161,9 +168,9 @@ public final class LedgerStore: Sendable {
     }
 
     /// Reads the whole chain and says whether it, the balances and everything else in the file are what
-    /// they must be. Commits go on meanwhile. A fault stops all further writing.
+    /// they must be, the archive included. Commits go on meanwhile. A fault in the file stops all further writing.
     public func verify() throws(StorageError) -> LedgerVerification {
-        let verification = try LedgerVerifier(handle: handle, gateway: gateway, epoch: epoch).verify()
+        let verification = try LedgerVerifier(handle: handle, gateway: gateway, epoch: epoch, archive: archive).verify()
         if let fault = verification.faults.first { handle.note(.damaged(path: path, reason: fault)) }
         return verification
     }

@@ -20,10 +20,12 @@ struct LedgerTail {
         guard last == head.sequence else {
             throw DamagedContent("the head names record \(head.sequence), the last one is \(last)")
         }
-        let from = max(0, head.sequence - Self.length)
+        let sealed = try SealedMonthTable.newest(in: database)
+        let from = max(sealed?.last ?? 0, head.sequence - Self.length)
         let records = try LedgerRow.fetch(
             database, where: "ledger.sequence > ? ORDER BY ledger.sequence", [from])
         var previous = from == 0 ? ChainHash.genesis(gateway: gateway.rawValue, epoch: epoch) : nil
+        if let sealed, from == sealed.last { previous = sealed.lastHash }
         for record in records {
             guard previous == nil || record.previous == previous else {
                 throw DamagedContent("record \(record.sequence) does not follow the one before it")

@@ -9,10 +9,12 @@ public struct LedgerVerification: Hashable, Sendable {
     public let head: ChainHead
     /// The sum of each account's entries.
     public let balances: [AccountID: Money]
-    /// What is wrong, the first thing first; empty when all is well.
+    /// What is wrong in the file, the first thing first; empty when all is well.
     public let faults: [String]
+    /// What is wrong with archive files: they can be copied back from a backup, and nothing else rests on them.
+    public let archiveFaults: [String]
 
-    public var isSound: Bool { faults.isEmpty }
+    public var isSound: Bool { faults.isEmpty && archiveFaults.isEmpty }
 }
 
 /// Walks the chain from its first record and computes everything anew. Reads in portions, so that
@@ -21,6 +23,7 @@ struct LedgerVerifier {
     let handle: DatabaseHandle
     let gateway: GatewayID
     let epoch: String
+    let archive: LedgerArchive
 
     /// More faults than this say nothing more.
     private static let mostFaults = 20
@@ -39,11 +42,43 @@ struct LedgerVerifier {
         faults += try damage { fileFaults = try Self.fileFaults($0) }
         faults += fileFaults
         for table in SealedTable.ofLedger { faults += try sealFaults(of: table) }
+        let archiveFaults = try walkArchive(&walk)
         faults += try walkChain(&walk, to: head)
         for account in accounts { faults += walk.faults(of: account) }
         return LedgerVerification(
             records: walk.sequence, head: head, balances: walk.balances,
-            faults: Array(faults.prefix(Self.mostFaults)))
+            faults: Array(faults.prefix(Self.mostFaults)),
+            archiveFaults: Array(archiveFaults.prefix(Self.mostFaults)))
+    }
+
+    /// Walks the sealed months. One that cannot be read is stepped over: its end is known by the seal, and
+    /// the entries it left off at by the rows that were kept.
+    private func walkArchive(_ walk: inout LedgerWalk) throws(StorageError) -> [String] {
+        var faults: [String] = []
+        for month in try handle.read({ try SealedMonthTable.all(in: $0) }) {
+            var kept = try handle.read { database in
+                try LedgerRow.fetch(
+                    database, where: "ledger.sequence BETWEEN ? AND ? ORDER BY ledger.sequence",
+                    [month.first, month.last])
+            }
+            let start = walk
+            do {
+                try archive.read(month) { record in
+                    walk.take(record)
+                    if let row = kept.first, row.sequence == record.sequence {
+                        if row != record { faults.append("record \(row.sequence) is not the one in the archive") }
+                        kept.removeFirst()
+                    }
+                    return true
+                }
+            } catch {
+                faults.append("\(error); copy \(month.file) back into \(archive.folder) from a backup")
+                walk = start
+                for record in kept { walk.resume(at: record) }
+                walk.resume(after: month)
+            }
+        }
+        return faults
     }
 
     private func walkChain(_ walk: inout LedgerWalk, to head: ChainHead) throws(StorageError) -> [String] {
@@ -136,6 +171,21 @@ struct LedgerWalk {
                 "record \(record.sequence): \(posting.account) had \(before), the posting leaves \(posting.balanceAfter)"
             )
         }
+        note(posting)
+    }
+
+    /// Goes on behind a month that cannot be read.
+    mutating func resume(after month: SealedMonth) {
+        sequence = month.last
+        previous = month.lastHash
+    }
+
+    /// Takes an entry over as it stands, where what lies before it cannot be read.
+    mutating func resume(at record: LedgerRecord) {
+        if case .posting(let posting) = record.body { note(posting) }
+    }
+
+    private mutating func note(_ posting: Posting) {
         balances[posting.account] = posting.balanceAfter
         carries[posting.account] = posting.carryTenthsAfter
         if let number = posting.rechargeNumber { recharges[posting.account] = number }

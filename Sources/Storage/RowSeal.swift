@@ -6,11 +6,13 @@ internal import UplinkProtocol
 /// flipped bit in a price or a limit is found as surely as one in a posting.
 enum SealedTable: String, CaseIterable {
     case boot, actor, book, meter, account, circuit, command, recharge, opening, cursor
+    case sealedMonth = "sealed_month"
     case name
     case telemetryHead = "telemetry_head"
 
     static let ofLedger: [SealedTable] = [
         .boot, .actor, .book, .meter, .account, .circuit, .command, .recharge, .opening, .cursor,
+        .sealedMonth,
     ]
 
     /// The primary key.
@@ -21,6 +23,7 @@ enum SealedTable: String, CaseIterable {
         case .account, .circuit: "key"
         case .recharge, .opening: "sequence"
         case .cursor: "consumer"
+        case .sealedMonth: "last_sequence"
         }
     }
 }

@@ -8,7 +8,8 @@ import UplinkProtocol
 
 struct LedgerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "ledger", abstract: "Look at the money ledger.", subcommands: [Show.self, Verify.self])
+        commandName: "ledger", abstract: "Look at the money ledger.",
+        subcommands: [Show.self, Export.self, Verify.self])
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Print the statement of an account.")
@@ -45,6 +46,37 @@ struct LedgerCommand: AsyncParsableCommand {
         private static func time(_ wall: WallTime) -> String {
             let date = Date(timeIntervalSince1970: Double(wall.millisecondsSince1970) / 1000)
             return date.formatted(.iso8601.dateTimeSeparator(.space))
+        }
+    }
+
+    struct Export: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Print the ledger as CSV, for a spreadsheet or an auditor.",
+            discussion: """
+                One line a record, oldest first, sealed months included; amounts with six decimals, energy in Wh \
+                (water in litres). Postings only, unless --all.
+                """)
+
+        @OptionGroup var daemon: DaemonSocket
+        @Option(help: "Only this account.") var account: String?
+        @Option(help: "Only from this record on.") var from: Int64 = 1
+        @Flag(help: "Events and commands too.") var all = false
+
+        /// Records asked for at a time.
+        private static let page = 2000
+
+        func run() async throws {
+            print(LedgerCSV.header)
+            var last = max(from, 1) - 1
+            while true {
+                let answer = try await daemon.ask("/v1/ledger/records?after=\(last)&limit=\(Self.page)")
+                let records = try (answer.array ?? []).map { try LedgerRecord(json: $0) }
+                guard let end = records.last else { return }
+                for record in records {
+                    if let line = LedgerCSV.line(record, account: account, withOthers: all) { print(line) }
+                }
+                last = end.sequence
+            }
         }
     }
 

@@ -1,0 +1,56 @@
+internal import Logging
+public import Metering
+internal import Prepaid
+public import Storage
+internal import Threading
+public import UplinkProtocol
+
+/// Does what takes long with the ledger, on a thread of its own beside the running site: statements, proofs,
+/// the sealing of months. Adds no record and moves no money.
+public actor LedgerClerk {
+    private let ledger: LedgerStore
+    private let clock: GatewayClock
+    private let zone: TimeZoneTable
+    private let logger: Logger
+    private let executor: ThreadExecutor
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    init(ledger: LedgerStore, clock: GatewayClock, zone: TimeZoneTable, logger: Logger) {
+        self.ledger = ledger
+        self.clock = clock
+        self.zone = zone
+        self.logger = logger
+        executor = ThreadExecutor(name: "clerk")
+    }
+
+    /// The postings of an account, oldest first.
+    public func statement(of account: AccountID, limit: Int) throws(StorageError) -> [LedgerRecord] {
+        try ledger.statement(of: account, limit: limit)
+    }
+
+    /// Records in order, from the archive where they are sealed.
+    public func records(after sequence: Int64, limit: Int) throws(StorageError) -> [LedgerRecord] {
+        try ledger.records(after: sequence, limit: limit)
+    }
+
+    public func verify() throws(StorageError) -> LedgerVerification { try ledger.verify() }
+
+    /// Seals months that are over and acknowledged, then takes their rows out of the database bit by bit.
+    func sealMonths() async {
+        let now = clock.now()
+        guard now.trust == .trusted, ledger.stopped == nil else { return }
+        let month = zone.day(containing: now.wall).firstOfMonth
+        do {
+            if let sealed = try ledger.seal(before: zone.startOfDay(month)) {
+                logger.notice(
+                    "a month of the ledger is sealed",
+                    metadata: ["file": "\(sealed.file)", "records": "\(sealed.first) to \(sealed.last)"])
+            }
+            while try ledger.dropSealedRows() { await Task.yield() }
+        } catch {
+            logger.error(
+                "the ledger's months cannot be sealed; trying again in an hour", metadata: ["reason": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,90 @@
+private import CZlib
+private import Glibc
+
+/// Writes lines to a gzip file that is there whole or not at all: a temporary file, fsync, rename, fsync of
+/// the directory.
+struct GzipLineWriter: ~Copyable {
+    private let path: String
+    private let file: gzFile
+
+    private var temporaryPath: String { path + ".part" }
+
+    init(path: String) throws(StorageError) {
+        self.path = path
+        guard let file = gzopen(path + ".part", "wb6") else {
+            throw .unusable(path: path, reason: String(cString: strerror(errno)))
+        }
+        self.file = file
+    }
+
+    func write(line: String) throws(StorageError) {
+        let bytes = Array((line + "\n").utf8)
+        guard gzwrite(file, bytes, UInt32(truncatingIfNeeded: bytes.count)) == Int32(truncatingIfNeeded: bytes.count)
+        else { throw failure() }
+    }
+
+    /// Puts the file in its place.
+    consuming func finish() throws(StorageError) {
+        guard gzclose(file) == Z_OK else { throw failure() }
+        try Self.synchronise(temporaryPath)
+        guard rename(temporaryPath, path) == 0 else { throw failure() }
+        try Self.synchronise(String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]))
+    }
+
+    /// Leaves nothing behind.
+    consuming func abandon() {
+        gzclose(file)
+        unlink(temporaryPath)
+    }
+
+    private func failure() -> StorageError {
+        errno == ENOSPC || errno == EDQUOT
+            ? .full(path) : .unusable(path: path, reason: String(cString: strerror(errno)))
+    }
+
+    private static func synchronise(_ path: String) throws(StorageError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .unusable(path: path, reason: String(cString: strerror(errno))) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw .unusable(path: path, reason: String(cString: strerror(errno))) }
+    }
+}
+
+/// Reads a gzip file line by line.
+struct GzipLineReader: ~Copyable {
+    private let path: String
+    private let file: gzFile
+    private var buffer = [CChar](repeating: 0, count: longestLine + 2)
+
+    /// A record's canonical JSON is far shorter.
+    static let longestLine = 1 << 20
+
+    init(path: String) throws(StorageError) {
+        self.path = path
+        guard let file = gzopen(path, "rb") else {
+            throw .unusable(path: path, reason: String(cString: strerror(errno)))
+        }
+        self.file = file
+    }
+
+    deinit { gzclose(file) }
+
+    /// The next line without its end; nil after the last one.
+    /// - Throws: `.unusable` for a file that is cut off, damaged, or no gzip file.
+    mutating func next() throws(StorageError) -> String? {
+        guard gzgets(file, &buffer, Int32(buffer.count)) != nil else {
+            var code: Int32 = 0
+            let message = gzerror(file, &code).map { String(cString: $0) } ?? ""
+            // The end of a file that was cut off looks like the end, with Z_BUF_ERROR.
+            guard code == Z_OK || code == Z_STREAM_END else {
+                throw .unusable(path: path, reason: message.isEmpty ? "it is cut off" : message)
+            }
+            return nil
+        }
+        let bytes = buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+        guard bytes.last == UInt8(ascii: "\n"), let line = String(validating: bytes.dropLast(), as: UTF8.self) else {
+            throw .unusable(path: path, reason: "it holds something that is no line of text")
+        }
+        return line
+    }
+}

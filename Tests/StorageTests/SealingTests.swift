@@ -1,0 +1,134 @@
+import Foundation
+import GRDB
+import Metering
+import Prepaid
+import Testing
+import UplinkProtocol
+
+@testable import Storage
+
+@Suite("Sealed months")
+struct SealingTests {
+    private let directory: TemporaryDirectory
+    /// The samples are written in the first minutes after `moment(0)`; a month later all of that is over.
+    private let nextMonth = moment(40 * 86_400).wall
+
+    init() throws { directory = try TemporaryDirectory() }
+
+    /// A ledger of 2 + `bills` records, all acknowledged.
+    private func acknowledged(bills: Int) throws -> LedgerStore {
+        let store = try SampleSite.store(in: directory)
+        try SampleSite.history(store, bills: bills)
+        try store.advanceCursor(of: "platform", through: try store.head().sequence)
+        return store
+    }
+
+    private func rowCount() throws -> Int {
+        try DatabaseQueue(path: directory.path + "/ledger.db").read { database in
+            try Int.fetchOne(database, sql: "SELECT count(*) FROM ledger") ?? 0
+        }
+    }
+
+    @Test("leave the ledger, and everything that was in it can still be proved and read")
+    func seal() throws {
+        let store = try acknowledged(bills: 600)
+        let before = try store.records(after: 0, limit: 10_000)
+        let month = try #require(try store.seal(before: nextMonth))
+        #expect(month.first == 1 && month.last == 602)
+        while try store.dropSealedRows() {}
+        // The recharge and the last entry of the account.
+        #expect(try rowCount() == 2)
+
+        #expect(try store.verify().isSound)
+        #expect(try store.verify().records == 602)
+        #expect(try store.verify().balances == (try SampleSite.store(in: directory).verify().balances))
+        var read: [LedgerRecord] = []
+        while case let page = try store.records(after: read.last?.sequence ?? 0, limit: 500), !page.isEmpty {
+            read += page
+        }
+        #expect(read == before)
+        #expect(
+            try store.entry(400)?.posting
+                == before.compactMap { record in
+                    if record.sequence == 400, case .posting(let posting) = record.body { posting } else { nil }
+                }.first)
+        #expect(try store.seal(before: nextMonth) == nil, "there is nothing more to seal")
+    }
+
+    @Test("are followed by new records, over a restart")
+    func goOn() throws {
+        let sealed = try {
+            let store = try acknowledged(bills: 20)
+            let month = try #require(try store.seal(before: nextMonth))
+            while try store.dropSealedRows() {}
+            return month
+        }()
+        let store = try SampleSite.store(in: directory)
+        #expect(store.stopped == nil)
+        var change = LedgerChange()
+        change.events = [Event(.daemonStarted, .gateway)]
+        try store.commit(LedgerTransaction(changes: [change]), at: moment(50 * 86_400))
+        #expect(try store.verify().isSound)
+        #expect(try store.head().sequence == sealed.last + 1)
+        #expect(try store.records(after: sealed.last, limit: 10).first?.previous == sealed.lastHash)
+    }
+
+    @Test("hold nothing that is not acknowledged, and nothing of this month")
+    func bounds() throws {
+        let store = try SampleSite.store(in: directory)
+        try SampleSite.history(store, bills: 10)
+        #expect(try store.seal(before: nextMonth) == nil, "nobody has acknowledged anything")
+        try store.advanceCursor(of: "platform", through: 11)
+        #expect(try store.seal(before: nextMonth) == nil, "the last record of the month waits")
+        try store.advanceCursor(of: "platform", through: 12)
+        try store.advanceCursor(of: "auditor", through: 5)
+        #expect(try store.seal(before: nextMonth) == nil, "another consumer has not got it")
+        try store.advanceCursor(of: "auditor", through: 12)
+        #expect(try store.seal(before: moment(0).wall) == nil, "it is all of this month")
+        #expect(try store.seal(before: nextMonth)?.last == 12)
+    }
+
+    @Test("rows that are not sealed cannot be deleted")
+    func triggers() throws {
+        let store = try acknowledged(bills: 10)
+        _ = try store.seal(before: nextMonth)
+        var change = LedgerChange()
+        change.events = [Event(.daemonStarted, .gateway)]
+        try store.commit(LedgerTransaction(changes: [change]), at: moment(50 * 86_400))
+        try store.close()
+        let raw = try DatabaseQueue(path: directory.path + "/ledger.db")
+        #expect(throws: DatabaseError.self) {
+            try raw.write { try $0.execute(sql: "DELETE FROM ledger WHERE sequence = 13") }
+        }
+    }
+
+    @Test("an archive file that is lost, cut off or changed is named; the ledger itself goes on", arguments: 0..<4)
+    func damage(kind: Int) throws {
+        let store = try acknowledged(bills: 300)
+        let month = try #require(try store.seal(before: nextMonth))
+        while try store.dropSealedRows() {}
+        let path = directory.path + "/archive/" + month.file
+        var bytes = Array(try Data(contentsOf: URL(filePath: path)))
+        switch kind {
+        case 0: try FileManager.default.removeItem(atPath: path)
+        case 1: try Data(bytes.dropLast(40)).write(to: URL(filePath: path))
+        case 2:
+            bytes[bytes.count / 2] ^= 4
+            try Data(bytes).write(to: URL(filePath: path))
+        default:
+            // A sound gzip file with other content: the first record only.
+            let first = try #require(try store.records(after: 0, limit: 1).first)
+            let writer = try GzipLineWriter(path: path)
+            try writer.write(line: first.json.canonicalText)
+            try writer.finish()
+        }
+        let verification = try store.verify()
+        #expect(!verification.isSound)
+        #expect(verification.faults.isEmpty)
+        #expect(verification.archiveFaults.first?.contains(month.file) == true)
+        #expect(store.stopped == nil)
+        var change = LedgerChange()
+        change.events = [Event(.daemonStarted, .gateway)]
+        try store.commit(LedgerTransaction(changes: [change]), at: moment(50 * 86_400))
+    }
+}
