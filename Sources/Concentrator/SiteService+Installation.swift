@@ -70,16 +70,23 @@ extension SiteService {
             groups.values.flatMap(\.circuits).map { ($0.circuit.id, $0) }, uniquingKeysWith: { first, _ in first })
         meters = Dictionary(uniqueKeysWithValues: site.meters.map { ($0.id, $0) })
         lastSettledDay = nil
+        calendar = site.settings.calendar
         (groups, groupOfCircuit, groupOfAccount, circuitOfMeter, circuitOfBreaker) = ([:], [:], [:], [:], [:])
-        let states = site.circuits.compactMap { state($0, running: running[$0.id], lastAccepted: lastAccepted[$0.id]) }
+        let states = site.circuits.compactMap { circuit in
+            state(
+                circuit, rules: site.settings.circuitRules[circuit.id] ?? .standard, running: running[circuit.id],
+                lastAccepted: lastAccepted[circuit.id])
+        }
         var key = 0
         for account in site.accounts {
-            add(SupplyGroup(account: account, circuits: states.filter { $0.circuit.account == account.id }), key: key)
+            let circuits = states.filter { $0.circuit.account == account.id }
+            let rules = site.settings.accountRules[account.id] ?? AccountRules()
+            add(SupplyGroup(account: account, circuits: circuits, rules: rules), rules: site.settings, key: key)
             groupOfAccount[account.id] = key
             key += 1
         }
         for state in states where state.circuit.account == nil {
-            add(SupplyGroup(account: nil, circuits: [state]), key: key)
+            add(SupplyGroup(account: nil, circuits: [state]), rules: site.settings, key: key)
             key += 1
         }
         nextLooks = groups.mapValues { _ in .zero }
@@ -90,7 +97,12 @@ extension SiteService {
         for (bus, mailbox) in mailboxes { mailbox.setDevices(site.meters.filter { $0.address.bus == bus }) }
     }
 
-    private func add(_ group: SupplyGroup, key: Int) {
+    private func add(_ group: SupplyGroup, rules: StoredSettings, key: Int) {
+        var group = group
+        // A circuit that goes on running keeps what it remembers, as far as its rules are the same.
+        for state in group.circuits {
+            group.set(rules: rules.circuitRules[state.circuit.id] ?? .standard, of: state.circuit.id)
+        }
         groups[key] = group
         for state in group.circuits {
             groupOfCircuit[state.circuit.id] = key
@@ -100,7 +112,7 @@ extension SiteService {
     }
 
     private func state(
-        _ stored: StoredCircuit, running: CircuitState?, lastAccepted: CounterMark?
+        _ stored: StoredCircuit, rules: CircuitRules, running: CircuitState?, lastAccepted: CounterMark?
     ) -> CircuitState? {
         guard let meter = meters[stored.meter], let profile = profiles[meter.profile], let billing = profile.billing,
             let commodity = profile.commodity
@@ -116,7 +128,7 @@ extension SiteService {
             breaker: stored.breaker)
         if let running, running.circuit == circuit { return running }
         return CircuitState(
-            circuit: circuit, posted: stored.posted, lastAccepted: lastAccepted, memory: stored.memory)
+            circuit: circuit, posted: stored.posted, lastAccepted: lastAccepted, memory: stored.memory, rules: rules)
     }
 
     /// What must not change under an account or a circuit that has a history.

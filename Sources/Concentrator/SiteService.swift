@@ -33,6 +33,8 @@ public actor SiteService {
     var observations: [MeterID: Observation] = [:]
     var lastReadings: [MeterID: Reading] = [:]
     var fastMeters: Set<MeterID> = []
+    /// Holidays and days of rest, for tariffs, timers and protected periods.
+    var calendar = SiteCalendar.plain
     var isLedgerUsable = true
     var lastTrust: ClockTrust?
     /// Says whose turn it is to be moved.
@@ -86,7 +88,7 @@ public actor SiteService {
 
     var conditions: SiteConditions {
         SiteConditions(
-            isLedgerUsable: isLedgerUsable, staleAfter: staleAfter, isDirected: true, zone: zone,
+            isLedgerUsable: isLedgerUsable, staleAfter: staleAfter, isDirected: true, calendar: calendar, zone: zone,
             untrustedFor: clock.untrustedFor())
     }
 

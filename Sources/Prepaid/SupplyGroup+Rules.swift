@@ -95,6 +95,7 @@ extension SupplyGroup {
         for index in circuits.indices { circuits[index].stretch = nil }
         self.account?.tariff = adopted
         outcome.change.account = self.account
+        outcome.change.hasNewTariff = true
         outcome.change.events.append(Event(.tariffChanged, .account(account.id)))
     }
 

@@ -71,6 +71,8 @@ public struct LedgerChange: Hashable, Sendable {
     public var account: Account?
     /// Whether the account's settings are part of the change.
     public var hasNewSettings = false
+    /// Whether the account's tariff is part of the change.
+    public var hasNewTariff = false
     public var postings: [Posting] = []
     public var events: [Event] = []
     /// Counters up to which consumption is posted now.
@@ -161,6 +163,8 @@ public struct SupplyGroup: Hashable, Sendable {
         self.account = account
         self.circuits = circuits
         self.rules = rules
+        // What was looked up may have been of another tariff.
+        for index in circuits.indices { self.circuits[index].stretch = nil }
         liveBalance = live(zone: .utc)
     }
 

@@ -1,7 +1,7 @@
 /// The tables of `ledger.db`. Amounts are micro-units, energy Wh (volume litres), times milliseconds.
 enum LedgerLayout {
     /// "MKLG" is what marks the file.
-    static let layout = DatabaseLayout(applicationID: 0x4D4B_4C47, steps: [first])
+    static let layout = DatabaseLayout(applicationID: 0x4D4B_4C47, steps: [first, settings])
 
     private static let first = """
         -- One row: what holds for the whole file.
@@ -174,5 +174,20 @@ enum LedgerLayout {
             through INTEGER NOT NULL CHECK (through >= 0),
             seal INTEGER NOT NULL DEFAULT 0
         ) STRICT, WITHOUT ROWID;
+        """
+
+    private static let settings = """
+        -- What was set, beside the columns of the site's tables: one document for each kind and subject.
+        CREATE TABLE setting (
+            key INTEGER PRIMARY KEY,
+            kind TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            -- How often it was set.
+            version INTEGER NOT NULL CHECK (version > 0),
+            -- Canonical JSON; NULL where it was taken back.
+            document TEXT,
+            seal INTEGER NOT NULL DEFAULT 0,
+            UNIQUE (kind, subject)
+        ) STRICT;
         """
 }

@@ -43,6 +43,7 @@ struct LedgerWriter {
         if let account = change.account {
             try SiteTables.update(account, in: database)
             if change.hasNewSettings { try SiteTables.updateSettings(account, in: database) }
+            try keepTariff(of: account, isNew: change.hasNewTariff, hasPostings: !change.postings.isEmpty)
         }
         for (circuit, mark) in change.marks { try SiteTables.update(circuit, posted: mark, in: database) }
         for (circuit, memory) in change.breakers { try SiteTables.update(circuit, memory: memory, in: database) }
@@ -61,6 +62,16 @@ struct LedgerWriter {
             sql: "UPDATE ledger_head SET last_sequence = ?, last_hash = ?",
             arguments: [head.sequence, LedgerRow.data(head.hash)])
         return head
+    }
+
+    /// What was used in the period goes on with every posting under a tariff with steps.
+    private func keepTariff(of account: Account, isNew: Bool, hasPostings: Bool) throws {
+        if isNew {
+            try SettingTable.put(Setting(.tariff, of: account.id.rawValue, account.tariff?.json), in: database)
+        }
+        guard isNew || (hasPostings && account.usage != .none) else { return }
+        let usage = account.usage == .none ? nil : account.usage.json
+        try SettingTable.put(Setting(.periodUsage, of: account.id.rawValue, usage), in: database)
     }
 
     private func checkBalances(_ postings: [Posting], account: Account) throws {

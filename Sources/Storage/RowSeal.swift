@@ -5,14 +5,14 @@ internal import UplinkProtocol
 /// Tables whose rows are not records of the chain. Each row carries a checksum, its seal, so that a
 /// flipped bit in a price or a limit is found as surely as one in a posting.
 enum SealedTable: String, CaseIterable {
-    case boot, actor, book, meter, account, circuit, command, recharge, opening, cursor
+    case boot, actor, book, meter, account, circuit, command, recharge, opening, cursor, setting
     case sealedMonth = "sealed_month"
     case name
     case telemetryHead = "telemetry_head"
 
     static let ofLedger: [SealedTable] = [
         .boot, .actor, .book, .meter, .account, .circuit, .command, .recharge, .opening, .cursor,
-        .sealedMonth,
+        .sealedMonth, .setting,
     ]
 
     /// The primary key.
@@ -20,7 +20,7 @@ enum SealedTable: String, CaseIterable {
         switch self {
         case .boot, .actor, .book, .meter, .command, .name: "id"
         case .telemetryHead: "only_row"
-        case .account, .circuit: "key"
+        case .account, .circuit, .setting: "key"
         case .recharge, .opening: "sequence"
         case .cursor: "consumer"
         case .sealedMonth: "last_sequence"

@@ -119,11 +119,18 @@ enum SiteTables {
             return (try row.need("id") as Int64, BootID(rawValue: try row.need("name")))
         }
         let boot = Dictionary(boots) { first, _ in first }
+        let settings = try SettingTable.load(database)
+        let accounts = try Row.fetchAll(database, sql: "SELECT * FROM account ORDER BY id").map { row in
+            var account = try account(row)
+            account.tariff = settings.tariffs[account.id]?.following(settings.calendar)
+            account.usage = settings.usages[account.id] ?? .none
+            return account
+        }
         return StoredSite(
             meters: try Row.fetchAll(database, sql: "SELECT * FROM meter ORDER BY id").map(meter),
-            accounts: try Row.fetchAll(database, sql: "SELECT * FROM account ORDER BY id").map(account),
+            accounts: accounts,
             circuits: try Row.fetchAll(database, sql: "SELECT * FROM circuit ORDER BY id")
-                .map { try circuit($0, boots: boot) })
+                .map { try circuit($0, boots: boot) }, settings: settings)
     }
 
     static func account(_ id: AccountID, in database: Database) throws -> Account {

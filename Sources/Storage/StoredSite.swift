@@ -32,11 +32,17 @@ public struct StoredSite: Hashable, Sendable {
     public let meters: [SiteMeter]
     public let accounts: [Account]
     public let circuits: [StoredCircuit]
+    /// The accounts have their tariffs from here already.
+    public let settings: StoredSettings
 
-    public init(meters: [SiteMeter], accounts: [Account], circuits: [StoredCircuit]) {
+    public init(
+        meters: [SiteMeter], accounts: [Account], circuits: [StoredCircuit],
+        settings: StoredSettings = StoredSettings()
+    ) {
         self.meters = meters
         self.accounts = accounts
         self.circuits = circuits
+        self.settings = settings
     }
 }
 
@@ -46,16 +52,19 @@ public struct LedgerTransaction: Sendable {
     /// Meters, accounts and circuits to add or to bring up to date, before the changes. An account's
     /// balance is not taken from here: only postings move money.
     public var installation: StoredSite?
+    /// Documents to keep.
+    public var settings: [Setting]
     /// A command with its answer, kept for ever.
     public var command: AnsweredCommand?
     public let actor: String
 
     public init(
-        changes: [LedgerChange], installation: StoredSite? = nil, command: AnsweredCommand? = nil,
-        actor: String = "gateway"
+        changes: [LedgerChange], installation: StoredSite? = nil, settings: [Setting] = [],
+        command: AnsweredCommand? = nil, actor: String = "gateway"
     ) {
         self.changes = changes
         self.installation = installation
+        self.settings = settings
         self.command = command
         self.actor = actor
     }

@@ -1,22 +1,24 @@
 public import Metering
 
-/// Why a JSON object is not what it should be: a field and a reason.
+/// Why a JSON object is not what it should be: a field, its value where there is one to show, a reason.
 public struct FieldProblem: Error, Hashable, Sendable, CustomStringConvertible {
     public let field: String
+    public let value: String?
     public let reason: String
 
-    public init(field: String, reason: String) {
+    public init(field: String, value: String? = nil, reason: String) {
         self.field = field
+        self.value = value
         self.reason = reason
     }
 
-    public var description: String { "\(field): \(reason)" }
+    public var description: String { value.map { "\(field) = \($0): \(reason)" } ?? "\(field): \(reason)" }
 }
 
 /// Reads the fields of an object; a field that nobody asked for is refused at the end.
 public struct ObjectReader {
     private let members: [String: JSONValue]
-    private let name: String
+    let name: String
     private var read: Set<String> = []
 
     public init(_ value: JSONValue, name: String) throws(FieldProblem) {
@@ -25,8 +27,8 @@ public struct ObjectReader {
         self.name = name
     }
 
-    private func problem(_ field: String, _ reason: String) -> FieldProblem {
-        FieldProblem(field: "\(name).\(field)", reason: reason)
+    func problem(_ field: String, value: String? = nil, _ reason: String) -> FieldProblem {
+        FieldProblem(field: "\(name).\(field)", value: value, reason: reason)
     }
 
     public mutating func optional(_ field: String) -> JSONValue? {
@@ -67,7 +69,7 @@ public struct ObjectReader {
     ) throws(FieldProblem) -> Identifier<Subject> {
         let text = try text(field)
         guard let identifier = Identifier<Subject>(rawValue: text) else {
-            throw problem(field, "must be \(Identifier<Subject>.rule)")
+            throw problem(field, value: text, "must be \(Identifier<Subject>.rule)")
         }
         return identifier
     }
@@ -79,10 +81,10 @@ public struct ObjectReader {
         return word
     }
 
-    /// Text by name, bounded in number and length.
-    public mutating func texts(_ field: String) throws(FieldProblem) -> [String: String] {
-        guard let object = try value(field).object, object.count <= 64 else {
-            throw problem(field, "is not an object of at most 64 texts")
+    /// Text by name, bounded in number.
+    public mutating func texts(_ field: String, most: Int = 64) throws(FieldProblem) -> [String: String] {
+        guard let object = try value(field).object, object.count <= most else {
+            throw problem(field, "is not an object of at most \(most) texts")
         }
         var texts: [String: String] = [:]
         for (key, value) in object {

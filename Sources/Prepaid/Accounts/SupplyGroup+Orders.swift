@@ -26,6 +26,7 @@ extension SupplyGroup {
             outcome.change.events.append(Event(.settingsChanged, .account(account.id), detail))
         case .changeTariff:
             for index in trial.circuits.indices { trial.circuits[index].stretch = nil }
+            outcome.change.hasNewTariff = true
             outcome.change.events.append(Event(.tariffChanged, .account(account.id)))
         case .close:
             outcome.change.events.append(
@@ -63,6 +64,8 @@ extension SupplyGroup {
         self.account = account
         outcome.change.account = account
         outcome.change.hasNewSettings = true
+        // A tariff was the former customer's, and so was what that one used in the period.
+        outcome.change.hasNewTariff = true
         outcome.change.postings = [posting]
         outcome.change.events.append(Event(.accountOpened, .account(account.id), detail))
         forgetReadingsBelowCutOff()

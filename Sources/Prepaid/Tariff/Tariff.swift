@@ -26,6 +26,12 @@ public struct Tariff: Hashable, Sendable {
         try problems.throwAny()
     }
 
+    /// Of parts that were checked together before.
+    init(base: Base, steps: StepPrices?) {
+        self.base = base
+        self.steps = steps
+    }
+
     private init(flat price: Price) {
         base = .flat(price)
         steps = nil
@@ -198,7 +204,7 @@ public struct TariffSchedule: Hashable, Sendable {
         self.init(current: current, ordered: changes)
     }
 
-    private init(current: Tariff, ordered changes: [Change]) {
+    init(current: Tariff, ordered changes: [Change]) {
         self.current = current
         self.changes = changes
     }

@@ -1,0 +1,26 @@
+public import Metering
+
+extension Tariff {
+    /// The same tariff by another calendar.
+    public func following(_ calendar: SiteCalendar) -> Tariff {
+        guard case .timeOfUse(let timeOfUse) = base else { return self }
+        let changed = TimeOfUse(
+            prices: timeOfUse.prices, timetable: timeOfUse.timetable, next: timeOfUse.next, calendar: calendar,
+            fallbackRate: timeOfUse.fallbackRate)
+        return Tariff(base: .timeOfUse(changed), steps: steps)
+    }
+}
+
+extension TariffSchedule {
+    /// The same schedule by another calendar. What was used by the old one must be posted before.
+    public func following(_ calendar: SiteCalendar) -> TariffSchedule {
+        TariffSchedule(
+            current: current.following(calendar),
+            ordered: changes.map { Change(at: $0.at, tariff: $0.tariff.following(calendar)) })
+    }
+
+    /// The schedule with a tariff that is to apply from a moment on; what was to follow later is dropped.
+    public func adding(_ tariff: Tariff, from at: WallTime) throws(SettingProblems) -> TariffSchedule {
+        try TariffSchedule(current: current, changes: changes.filter { $0.at < at } + [Change(at: at, tariff: tariff)])
+    }
+}
