@@ -25,6 +25,14 @@ public struct SystemClock: Sendable {
         WallTime(millisecondsSince1970: Self.nanoseconds(CLOCK_REALTIME) / 1_000_000)
     }
 
+    /// Sets the wall clock (clock_settime(2)); needs CAP_SYS_TIME.
+    /// - Returns: nil when it is set, otherwise why not.
+    public static func setWall(to wall: WallTime) -> String? {
+        var time = timespec(
+            tv_sec: Int(wall.millisecondsSince1970 / 1000), tv_nsec: Int(wall.millisecondsSince1970 % 1000) * 1_000_000)
+        return clock_settime(CLOCK_REALTIME, &time) == 0 ? nil : String(cString: strerror(errno))
+    }
+
     /// Whether a time source disciplines the wall clock now (adjtimex(2)); false where that is not known.
     public func isSynchronised() -> Bool { clinux_clock_is_synchronised() == 1 }
 

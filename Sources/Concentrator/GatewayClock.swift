@@ -9,7 +9,7 @@ public final class GatewayClock: Sendable {
     private let source: GatewayConfiguration.ClockSource
     private let state: Mutex<State>
     /// No present moment is earlier than this program.
-    private static let buildDate = WallTime(millisecondsSince1970: 1_767_225_600_000)
+    public static let buildDate = WallTime(millisecondsSince1970: 1_767_225_600_000)
 
     private struct State {
         var judge: ClockJudge

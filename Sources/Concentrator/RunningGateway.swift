@@ -101,7 +101,7 @@ public final class RunningGateway: Sendable {
             group.addTask { for await report in self.reports { await self.site.take(report) } }
             group.addTask { await self.keepTime() }
             group.addTask { await self.commitTelemetry() }
-            group.addTask { await self.sealMonths() }
+            group.addTask { await self.keepHouse() }
             if let uplink { group.addTask { await uplink.run() } }
             group.addTask { await self.failure.wait() }
             // Whichever ends first ends the others: a stop was asked for, or the ledger is lost.
@@ -113,6 +113,7 @@ public final class RunningGateway: Sendable {
         notifier.stopping(status: "posting what was used")
         await telemetry.close()
         await site.stop()
+        keepTheTime()
         if let problem = failure.problem { throw problem }
     }
 
@@ -148,10 +149,21 @@ public final class RunningGateway: Sendable {
         }
     }
 
-    private func sealMonths() async {
+    /// What is done once an hour, and can wait for the next one.
+    private func keepHouse() async {
         while !Task.isCancelled {
+            keepTheTime()
             await clerk.sealMonths()
             try? await Task.sleep(for: .seconds(3_600))
+        }
+    }
+
+    /// For a start without a clock that keeps the time: see `meterkeep raise-clock`.
+    private func keepTheTime() {
+        let now = clock.now()
+        guard now.trust == .trusted, configuration.clockSource == .kernel else { return }
+        do { try directory.keep(lastKnownTime: now.wall) } catch {
+            logger.warning("the time cannot be kept for the next start", metadata: ["reason": "\(error)"])
         }
     }
 

@@ -39,6 +39,10 @@ public struct ClockRules: Hashable, Sendable {
         self.buildDate = buildDate
         self.lastKnownWall = lastKnownWall
     }
+
+    /// No present moment is earlier: the later of the build date and the last known time. A wall clock behind it
+    /// is put there before TLS checks certificate dates against it; it is trusted no more for that.
+    public var earliestPresent: WallTime { max(buildDate, lastKnownWall ?? buildDate) }
 }
 
 /// One look at the clocks.
@@ -108,12 +112,6 @@ public struct ClockJudge: Hashable, Sendable {
         guard verdict.trust == .trusted else { return ClockVerdict(trust: verdict.trust, step: step) }
         return ClockVerdict(
             trust: .trusted, step: step, anchor: ClockAnchor(monotonic: sample.monotonic, wall: sample.wall))
-    }
-
-    /// The moment to check certificate dates against: the clock where it is believed, otherwise the later
-    /// of the build date and the last known time.
-    public func certificateTime(wall: WallTime) -> WallTime {
-        trust == .untrusted ? max(rules.buildDate, rules.lastKnownWall ?? rules.buildDate) : wall
     }
 
     private func trust(of sample: ClockSample) -> ClockTrust {

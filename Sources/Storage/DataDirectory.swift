@@ -1,5 +1,6 @@
 private import CLinux
 private import Glibc
+public import Metering
 
 /// The directory that holds all a gateway keeps. Held by one process at a time.
 public final class DataDirectory: Sendable {
@@ -34,6 +35,20 @@ public final class DataDirectory: Sendable {
     }
 
     deinit { close(lock) }
+
+    /// The latest wall time that was trusted in this directory; nil on a new box, or where the file says
+    /// nothing that makes sense.
+    public static func lastKnownTime(in path: String) -> WallTime? {
+        let descriptor = open(path + "/last-known-time", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        return Int64(content(of: descriptor)).map(WallTime.init(millisecondsSince1970:))
+    }
+
+    /// Keeps a wall time that is trusted now.
+    public func keep(lastKnownTime wall: WallTime) throws(StorageError) {
+        try DurableFile.replace(path + "/last-known-time", with: Array("\(wall.millisecondsSince1970)\n".utf8))
+    }
 
     private static func content(of descriptor: Int32) -> String {
         var buffer = [UInt8](repeating: 0, count: 32)

@@ -12,7 +12,10 @@ struct Meterkeep: AsyncParsableCommand {
             Called as meterkeepd it is the daemon itself. Exit codes: 0 done, 64 wrong usage, 65 refused input, 69 no \
             daemon, 70 ledger lost, 74 port or file unusable, 75 in use by another, 78 wrong configuration.
             """,
-        subcommands: [Daemon.self, Import.self, Meters.self, Status.self, ConfirmCuts.self, LedgerCommand.self])
+        subcommands: [
+            Daemon.self, Import.self, Meters.self, Status.self, ConfirmCuts.self, LedgerCommand.self,
+            RaiseClock.self,
+        ])
 
     static func main() async {
         var arguments = Array(CommandLine.arguments.dropFirst())

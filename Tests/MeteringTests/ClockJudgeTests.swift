@@ -90,14 +90,10 @@ struct ClockJudgeTests {
         #expect(judge.setByOperator(sample(90_120, built + .seconds(-1))).trust == .untrusted)
     }
 
-    @Test("certificates are checked against the clock, or the latest time that is certain")
-    func certificates() {
-        let wrong = WallTime(millisecondsSince1970: 0)
-        #expect(makeJudge().certificateTime(wall: wrong) == built)
-        #expect(makeJudge(lastKnown: now).certificateTime(wall: wrong) == now)
-        #expect(makeJudge(lastKnown: built + .seconds(-5)).certificateTime(wall: wrong) == built)
-        var judge = makeJudge(lastKnown: built)
-        _ = judge.judge(sample(0, now, synchronised: true))
-        #expect(judge.certificateTime(wall: now) == now)
+    @Test("no present moment is earlier than the program, or than the last time that was trusted")
+    func earliest() {
+        #expect(makeJudge().rules.earliestPresent == built)
+        #expect(makeJudge(lastKnown: now).rules.earliestPresent == now)
+        #expect(makeJudge(lastKnown: built + .seconds(-5)).rules.earliestPresent == built)
     }
 }

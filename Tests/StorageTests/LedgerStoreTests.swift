@@ -367,6 +367,17 @@ struct DataDirectoryTests {
         _ = try DataDirectory(path: directory.path)
     }
 
+    @Test("the last known time is there after a restart; nonsense is none")
+    func lastKnownTime() throws {
+        let directory = try TemporaryDirectory()
+        #expect(DataDirectory.lastKnownTime(in: directory.path) == nil)
+        let wall = WallTime(millisecondsSince1970: 1_800_000_000_123)
+        try DataDirectory(path: directory.path).keep(lastKnownTime: wall)
+        #expect(DataDirectory.lastKnownTime(in: directory.path) == wall)
+        try Data("yesterday\n".utf8).write(to: URL(filePath: directory.path + "/last-known-time"))
+        #expect(DataDirectory.lastKnownTime(in: directory.path) == nil)
+    }
+
     @Test("a directory that cannot be made is named")
     func unusable() {
         #expect(throws: StorageError.self) { _ = try DataDirectory(path: "/proc/nowhere/data") }

@@ -7,46 +7,28 @@ struct GzipLineWriter: ~Copyable {
     private let path: String
     private let file: gzFile
 
-    private var temporaryPath: String { path + ".part" }
-
     init(path: String) throws(StorageError) {
         self.path = path
-        guard let file = gzopen(path + ".part", "wb6") else {
-            throw .unusable(path: path, reason: String(cString: strerror(errno)))
-        }
+        guard let file = gzopen(DurableFile.temporaryPath(for: path), "wb6") else { throw DurableFile.failure(path) }
         self.file = file
     }
 
     func write(line: String) throws(StorageError) {
         let bytes = Array((line + "\n").utf8)
         guard gzwrite(file, bytes, UInt32(truncatingIfNeeded: bytes.count)) == Int32(truncatingIfNeeded: bytes.count)
-        else { throw failure() }
+        else { throw DurableFile.failure(path) }
     }
 
     /// Puts the file in its place.
     consuming func finish() throws(StorageError) {
-        guard gzclose(file) == Z_OK else { throw failure() }
-        try Self.synchronise(temporaryPath)
-        guard rename(temporaryPath, path) == 0 else { throw failure() }
-        try Self.synchronise(String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]))
+        guard gzclose(file) == Z_OK else { throw DurableFile.failure(path) }
+        try DurableFile.putInPlace(path)
     }
 
     /// Leaves nothing behind.
     consuming func abandon() {
         gzclose(file)
-        unlink(temporaryPath)
-    }
-
-    private func failure() -> StorageError {
-        errno == ENOSPC || errno == EDQUOT
-            ? .full(path) : .unusable(path: path, reason: String(cString: strerror(errno)))
-    }
-
-    private static func synchronise(_ path: String) throws(StorageError) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .unusable(path: path, reason: String(cString: strerror(errno))) }
-        defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw .unusable(path: path, reason: String(cString: strerror(errno))) }
+        unlink(DurableFile.temporaryPath(for: path))
     }
 }
 
