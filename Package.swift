@@ -150,7 +150,8 @@ let tests: [Target] = [
         name: "BusSurveyTests", dependencies: ["BusSurvey", "MeterProfiles", "Metering"], swiftSettings: strict),
     .testTarget(name: "MeteringTests", dependencies: ["Metering", "TimeZoneFixtures"], swiftSettings: strict),
     .testTarget(
-        name: "PrepaidTests", dependencies: ["Prepaid", "Metering", "TimeZoneFixtures"], exclude: ["Tables"],
+        name: "PrepaidTests", dependencies: ["Prepaid", "Metering", "TimeZoneFixtures"],
+        exclude: ["Scenarios", "Tables"],
         swiftSettings: strict),
     .target(
         name: "TimeZoneFixtures", dependencies: ["Metering"], path: "Tests/TimeZoneFixtures", swiftSettings: strict),
