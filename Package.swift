@@ -43,6 +43,7 @@ let core: [Target] = [
 
 let edge: [Target] = [
     .target(name: "CLinux"),
+    .target(name: "Failpoints", swiftSettings: strict),
     .systemLibrary(name: "CModbus", providers: [.apt(["libmodbus-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "Threading", dependencies: ["CLinux"], swiftSettings: strict),
@@ -51,7 +52,8 @@ let edge: [Target] = [
         swiftSettings: strict),
     .target(name: "Board", dependencies: ["CLinux", "Metering"], swiftSettings: strict),
     .target(
-        name: "Storage", dependencies: ["CLinux", "CZlib", "Metering", "Prepaid", "UplinkProtocol", .grdb],
+        name: "Storage",
+        dependencies: ["CLinux", "CZlib", "Failpoints", "Metering", "Prepaid", "UplinkProtocol", .grdb],
         swiftSettings: strict),
     .target(
         name: "UplinkHTTP",
@@ -63,7 +65,8 @@ let shell: [Target] = [
     .target(
         name: "Concentrator",
         dependencies: [
-            "Board", "ConfigurationReader", "FieldBus", "MeterProfiles", "Metering", "Prepaid", "Storage", "Threading",
+            "Board", "ConfigurationReader", "Failpoints", "FieldBus", "MeterProfiles", "Metering", "Prepaid", "Storage",
+            "Threading",
             "UplinkHTTP", "UplinkProtocol", .logging,
         ], swiftSettings: strict),
     .target(
@@ -75,6 +78,7 @@ let shell: [Target] = [
 ]
 
 let workbench: [Target] = [
+    .target(name: "CDiskRecorder", linkerSettings: [.linkedLibrary("sqlite3")]),
     .target(
         name: "ReferencePlatform",
         dependencies: [
@@ -88,6 +92,11 @@ let workbench: [Target] = [
 ]
 
 let programs: [Target] = [
+    .executableTarget(
+        name: "meterkeep-torture",
+        dependencies: [
+            "CDiskRecorder", "Failpoints", "Metering", "Prepaid", "Storage", "UplinkProtocol", .argumentParser,
+        ], swiftSettings: strict),
     .executableTarget(
         name: "meterkeep",
         dependencies: [
@@ -161,6 +170,7 @@ let package = Package(
     name: "meterkeep",
     products: [
         .executable(name: "meterkeep", targets: ["meterkeep"]),
+        .executable(name: "meterkeep-torture", targets: ["meterkeep-torture"]),
         .executable(name: "meterkeep-platform", targets: ["meterkeep-platform"]),
         .executable(name: "metersim", targets: ["metersim"]),
     ],

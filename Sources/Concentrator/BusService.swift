@@ -1,3 +1,4 @@
+internal import Failpoints
 internal import FieldBus
 internal import Logging
 internal import MeterProfiles
@@ -173,11 +174,14 @@ struct BusService {
                     report(.orderEnded(order, readBack: nil, at: clock.now()))
                     continue
                 }
+                Failpoint.breakerBeforeWrite.pass()
                 await write(order, point, timeout: patience(with: device, state))
+                Failpoint.breakerAfterWrite.pass()
                 written.append((order, device, point))
             } else if !written.isEmpty {
                 let (order, device, point) = written.removeFirst()
                 let position = await readBack(order, point, timeout: patience(with: device, state))
+                Failpoint.breakerAfterReadBack.pass()
                 report(.orderEnded(order, readBack: position, at: clock.now()))
             } else {
                 return

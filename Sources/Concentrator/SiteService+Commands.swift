@@ -1,3 +1,4 @@
+internal import Failpoints
 internal import Logging
 internal import Metering
 internal import Prepaid
@@ -8,7 +9,11 @@ extension SiteService {
     /// Executes a command and keeps its answer in one transaction. A known id gets its first answer.
     /// - Returns: nil where nothing could be kept: the command is to come again.
     func execute(_ command: Command) -> CommandRecord? {
-        defer { direct() }
+        Failpoint.commandBeforeExecution.pass()
+        defer {
+            Failpoint.commandAfterExecution.pass()
+            direct()
+        }
         let now = clock.now()
         do {
             if let known = try ledger.command(id: command.id) { return known }

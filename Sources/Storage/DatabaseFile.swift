@@ -1,3 +1,4 @@
+internal import Failpoints
 internal import GRDB
 
 /// How far a commit must have reached the flash before it counts (SQLite, PRAGMA synchronous).
@@ -104,6 +105,7 @@ enum DatabaseFile {
         for (index, step) in layout.steps.enumerated().dropFirst(done) {
             try queue.write { database in
                 try database.execute(sql: step)
+                Failpoint.migrationWithinStep.pass()
                 try database.execute(sql: "PRAGMA application_id = \(layout.applicationID)")
                 try database.execute(sql: "PRAGMA user_version = \(index + 1)")
             }

@@ -1,3 +1,4 @@
+internal import Failpoints
 internal import GRDB
 public import Metering
 public import Prepaid
@@ -58,7 +59,8 @@ public final class LedgerStore: Sendable {
     /// - Returns: the chain's head after it.
     @discardableResult
     public func commit(_ transaction: LedgerTransaction, at now: Timestamp) throws(StorageError) -> ChainHead {
-        try handle.write { database in
+        Failpoint.ledgerBeforeCommit.pass()
+        let head = try handle.write { database in
             if let installation = transaction.installation {
                 try SiteTables.install(installation, into: database)
             }
@@ -69,8 +71,11 @@ public final class LedgerStore: Sendable {
                 try CommandTable.keep(command, in: database)
                 try writer.append(.command(command.record))
             }
+            Failpoint.ledgerWithinCommit.pass()
             return try writer.finish()
         }
+        Failpoint.ledgerAfterCommit.pass()
+        return head
     }
 
     /// Ends the use of the file; every later call fails. To open it again after `stopped`.
@@ -162,6 +167,8 @@ public final class LedgerStore: Sendable {
 
     /// Moves a consumer's cursor forward; an acknowledgement that is old, or ahead of the log, is none.
     public func advanceCursor(of consumer: String, through sequence: Int64) throws(StorageError) {
+        Failpoint.cursorBeforeAdvance.pass()
+        defer { Failpoint.cursorAfterAdvance.pass() }
         try handle.write { database in
             let last = try LedgerWriter.head(database).sequence
             try Cursors.advance(consumer, through: sequence, last: last, in: database)

@@ -1,3 +1,4 @@
+internal import Failpoints
 internal import Foundation
 internal import GRDB
 public import Metering
@@ -5,7 +6,8 @@ private import Synchronization
 public import UplinkProtocol
 
 /// `telemetry.db`: readings on their way upstream, bounded and evictable, and the last accepted counters.
-/// Committed in groups; after a power cut the last groups may be missing, never torn. Methods block.
+/// Committed in groups; a group is on the flash when its commit returns, because a number that went
+/// upstream must never be given to another reading. Methods block.
 public final class TelemetryStore: Sendable {
     /// New with every new file.
     public let epoch: String
@@ -24,7 +26,7 @@ public final class TelemetryStore: Sendable {
     public init(path: String, newEpoch: String, largestBytes: Int64 = 256 << 20) throws(StorageError) {
         retention = TelemetryRetention(largestBytes: largestBytes)
         let opened = try DatabaseFile.open(
-            path: path, durability: .normal, largestBytes: largestBytes, layout: TelemetryLayout.layout)
+            path: path, durability: .full, largestBytes: largestBytes, layout: TelemetryLayout.layout)
         handle = DatabaseHandle(path: path, opened: opened)
         let largestSegment = retention.largestSegment
         let (epoch, writer) = try handle.write { database in
@@ -94,8 +96,11 @@ public final class TelemetryStore: Sendable {
         _ readings: [Reading], _ lastAccepted: [CircuitID: CounterMark], with writer: inout TelemetryWriter
     ) throws(StorageError) -> Int64 {
         var next = writer
+        Failpoint.telemetryBeforeCommit.pass()
+        defer { Failpoint.telemetryAfterCommit.pass() }
         let evicted = try handle.write { database in
             try next.append(readings, into: database)
+            Failpoint.telemetryWithinCommit.pass()
             try next.writeHead(lastAccepted, into: database)
             return try retention.evictOverBound(database)
         }
