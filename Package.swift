@@ -65,15 +65,14 @@ let shell: [Target] = [
     .target(
         name: "Concentrator",
         dependencies: [
-            "Board", "ConfigurationReader", "Failpoints", "FieldBus", "MeterProfiles", "Metering", "Prepaid", "Storage",
-            "Threading",
-            "UplinkHTTP", "UplinkProtocol", .logging,
+            "Board", "BusSurvey", "ConfigurationReader", "Failpoints", "FieldBus", "MeterProfiles", "Metering",
+            "Prepaid", "Storage", "Threading", "UplinkHTTP", "UplinkProtocol", .logging,
         ], swiftSettings: strict),
     .target(
         name: "Console",
         dependencies: [
-            "Concentrator", "ConfigurationReader", "Metering", "Prepaid", "Storage", "UplinkProtocol", .asyncHTTPClient,
-            .httpTypes, .hummingbird, .logging, .nioCore, .nioHTTP1,
+            "BusSurvey", "Concentrator", "ConfigurationReader", "FieldBus", "MeterProfiles", "Metering", "Prepaid",
+            "Storage", "UplinkProtocol", .asyncHTTPClient, .httpTypes, .hummingbird, .logging, .nioCore, .nioHTTP1,
         ], swiftSettings: strict),
 ]
 
@@ -100,8 +99,8 @@ let programs: [Target] = [
     .executableTarget(
         name: "meterkeep",
         dependencies: [
-            "Board", "Concentrator", "ConfigurationReader", "Console", "MeterProfiles", "Metering", "Prepaid",
-            "Storage",
+            "Board", "BusSurvey", "Concentrator", "ConfigurationReader", "Console", "MeterProfiles", "Metering",
+            "Prepaid", "Storage",
             "UplinkHTTP", "UplinkProtocol", .argumentParser, .hummingbird, .logging, .serviceLifecycle, .unixSignals,
         ], swiftSettings: strict),
     .executableTarget(
@@ -122,8 +121,8 @@ let tests: [Target] = [
     .testTarget(
         name: "ConcentratorTests",
         dependencies: [
-            "Board", "Concentrator", "ConfigurationReader", "FieldBus", "MeterProfiles", "MeterSimulation", "Metering",
-            "Prepaid", "Storage", "UplinkHTTP", .logging,
+            "Board", "BusSurvey", "Concentrator", "ConfigurationReader", "FieldBus", "MeterProfiles",
+            "MeterSimulation", "Metering", "Prepaid", "Storage", "UplinkHTTP", .logging,
         ],
         swiftSettings: strict),
     .testTarget(

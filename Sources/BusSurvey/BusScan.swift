@@ -33,8 +33,17 @@ public struct BusScan: Sendable {
     public private(set) var devices: [FoundDevice] = []
     private let profiles: [MeterProfile]
     private let started: MonotonicTime
+    /// Where it looks, in order; those before `done` are done.
+    private var places: [Place]
     private var done = 0
     private var inquiry: AddressInquiry?
+
+    private struct Place: Hashable, Sendable {
+        let serial: SerialFormat
+        let unit: UInt8
+        /// It was heard after it was given up: it is asked again, and waited for longer.
+        var isLate = false
+    }
 
     /// Some models want half a second between two requests.
     private static let pauseBetweenRequests: Duration = .milliseconds(120)
@@ -45,15 +54,11 @@ public struct BusScan: Sendable {
         self.range = range
         self.profiles = profiles
         started = now
-        inquiry = total > 0 ? AddressInquiry(presence: range.presenceReads, profiles: profiles) : nil
+        places = range.formats.flatMap { serial in range.units.map { Place(serial: serial, unit: $0) } }
+        inquiry = places.isEmpty ? nil : AddressInquiry(presence: range.presenceReads, profiles: profiles)
     }
 
-    private var total: Int { range.formats.count * range.units.count }
-
-    private var place: (serial: SerialFormat, unit: UInt8)? {
-        guard done < total else { return nil }
-        return (range.formats[done / range.units.count], range.units[done % range.units.count])
-    }
+    private var place: Place? { done < places.count ? places[done] : nil }
 
     /// The next request; nil when the scan is done.
     public var probe: ScanProbe? {
@@ -61,7 +66,7 @@ public struct BusScan: Sendable {
         let isFirst = !inquiry.isThere
         return ScanProbe(
             serial: place.serial, unit: place.unit, request: question.request,
-            timeout: isFirst ? range.timeout : max(range.timeout, Self.patience),
+            timeout: isFirst && !place.isLate ? range.timeout : max(range.timeout, Self.patience),
             pause: isFirst ? .zero : Self.pauseBetweenRequests)
     }
 
@@ -72,7 +77,7 @@ public struct BusScan: Sendable {
         inquiry?.take(outcome, answeredTwice: answeredTwice)
         guard let ended = inquiry, ended.question == nil else { return nil }
         done += 1
-        inquiry = done < total ? AddressInquiry(presence: range.presenceReads, profiles: profiles) : nil
+        inquiry = done < places.count ? AddressInquiry(presence: range.presenceReads, profiles: profiles) : nil
         guard ended.evidence.verdict != .nobody else { return nil }
         let device = FoundDevice(
             serial: place.serial, unit: place.unit, model: ended.model, evidence: ended.evidence)
@@ -80,14 +85,25 @@ public struct BusScan: Sendable {
         return device
     }
 
+    /// A unit was heard after its probe was given up: it is asked again, next.
+    public mutating func heardLate(unit: UInt8) {
+        guard let place, place.unit != unit, range.units.contains(unit) else { return }
+        let late = Place(serial: place.serial, unit: unit, isLate: true)
+        let asked = places[..<done].contains { $0.unit == unit && $0.serial == place.serial }
+        guard asked, !places.contains(late), !devices.contains(where: { $0.unit == unit && $0.serial == place.serial })
+        else { return }
+        places.insert(late, at: done + 1)
+    }
+
     public func progress(at now: MonotonicTime) -> ScanProgress {
         let elapsed = max(.zero, now - started)
         // The first address says little about the others.
         let isEarly = done < 8
         let remaining =
-            isEarly ? max(.zero, range.longestDuration - elapsed) : elapsed * (total - done) / done
+            isEarly ? max(.zero, range.longestDuration - elapsed) : elapsed * (places.count - done) / done
         return ScanProgress(
-            addressesDone: done, addressesTotal: total, serial: place?.serial, unit: place?.unit, elapsed: elapsed,
-            remaining: done == total ? .zero : remaining, found: devices.count)
+            addressesDone: done, addressesTotal: places.count, serial: place?.serial, unit: place?.unit,
+            elapsed: elapsed,
+            remaining: done == places.count ? .zero : remaining, found: devices.count)
     }
 }

@@ -1,3 +1,4 @@
+internal import BusSurvey
 internal import Failpoints
 internal import FieldBus
 internal import Logging
@@ -15,6 +16,7 @@ struct BusService {
     let periods: PollSchedule.Periods
     let clock: GatewayClock
     let progress: Progress
+    let watch: BusWatch
     let logger: Logger
     /// Takes what happened, in order.
     let report: @Sendable (BusReport) -> Void
@@ -31,6 +33,7 @@ struct BusService {
         /// Polls of which some requests are still to be sent.
         var underWay: [MeterID: PollUnderWay] = [:]
         var diagnosis = LineDiagnosis()
+        var scan: RunningScan?
     }
 
     /// Runs until the task is cancelled.
@@ -46,9 +49,12 @@ struct BusService {
                     reopenPause = Self.firstReopenPause
                     state.underWay = [:]
                     state.schedule.busReturned()
+                    watch.opened(true)
                     if isLost { report(.busFound(configuration.id, at: clock.now())) }
                     isLost = false
                 } catch {
+                    watch.opened(false)
+                    giveUpScan(&state, "\(error)")
                     if !isLost {
                         isLost = true
                         logger.error("the port cannot be opened; trying again", metadata: ["reason": "\(error)"])
@@ -61,14 +67,19 @@ struct BusService {
                 }
             }
             take(mailbox.takeChanges(), into: &state)
+            takeScan(into: &state)
             await carryOutOrders(state)
             await step(&state)
         }
+        giveUpScan(&state, "the daemon stops")
+        mailbox.close()
+        watch.close()
         await port.close()
     }
 
     private func take(_ changes: (devices: [SiteMeter]?, fast: Set<MeterID>?), into state: inout State) {
         if let meters = changes.devices {
+            watch.setDevices(meters)
             let wanted = Set(meters.map(\.id))
             for meter in state.schedule.meters where !wanted.contains(meter) { state.schedule.remove(meter) }
             state.devices = [:]
@@ -89,10 +100,12 @@ struct BusService {
     private func step(_ state: inout State) async {
         let now = clock.monotonicNow()
         let next = state.schedule.next(at: now)
+        let scanAgain = await scanTurn(&state, before: next)
+        guard let scanAgain else { return }
         let meter: MeterID
         switch next {
         case .idle(let until):
-            await mailbox.wait(longest: min(max(until - now, .milliseconds(1)), .seconds(1)))
+            await mailbox.wait(longest: min(max(until - now, .milliseconds(1)), scanAgain))
             return
         case .poll(let polled, _): meter = polled
         case .probe(let probed): meter = probed
@@ -109,6 +122,8 @@ struct BusService {
         }
         let transaction = await port.read(
             unit: device.meter.address.unit, request, timeout: state.schedule.timeout(for: next))
+        watch.saw(
+            transaction, for: poll.purpose, of: device.meter, profile: device.profile, in: configuration.serial)
         heed(transaction, in: &state)
         poll.account(for: transaction)
         switch transaction.result {
@@ -146,11 +161,44 @@ struct BusService {
             guard let late = state.devices.values.first(where: { $0.meter.address.unit == unit }) else { continue }
             state.schedule.heardLate(late.meter.id, after: after)
         }
+        state.scan?.heed(transaction.notes)
         let isBroken = if case .failure(.badFrame) = transaction.result { true } else { false }
         let findings = state.diagnosis.take(
             transaction.notes, asked: transaction.unit, isBroken: isBroken, at: transaction.endedAt)
+        if isBroken || !transaction.notes.isEmpty { watch.diagnosed(state.diagnosis) }
         for finding in findings {
             logger.warning("something is wrong on the line", metadata: ["finding": "\(finding)"])
+        }
+    }
+
+    private func takeScan(into state: inout State) {
+        guard let job = mailbox.takeScan() else { return }
+        if state.scan == nil {
+            state.scan = RunningScan(job, now: clock.monotonicNow())
+        } else {
+            job.tell(.failed("another scan runs on bus \(configuration.id)"))
+        }
+    }
+
+    private func giveUpScan(_ state: inout State, _ reason: String) {
+        state.scan?.job.tell(.failed(reason))
+        state.scan = nil
+        mailbox.takeScan()?.tell(.failed(reason))
+    }
+
+    /// One probe of a scan, where it may go before what the schedule wants.
+    /// - Returns: nil when it took its turn, else how long the bus may rest at most.
+    private func scanTurn(_ state: inout State, before next: PollSchedule.Step) async -> Duration? {
+        guard state.scan != nil else { return .seconds(1) }
+        let isIdle = if case .idle = next { true } else { false }
+        switch await state.scan?.turn(on: port, isIdle: isIdle, now: clock.monotonicNow) {
+        case .asked(let probe, let serial):
+            watch.saw(probe, for: .scan, of: nil, profile: nil, in: serial)
+            return nil
+        case .notYet(let moment): return max(.milliseconds(1), moment - clock.monotonicNow())
+        case .ended, nil:
+            state.scan = nil
+            return nil
         }
     }
 
@@ -175,12 +223,12 @@ struct BusService {
                     continue
                 }
                 Failpoint.breakerBeforeWrite.pass()
-                await write(order, point, timeout: patience(with: device, state))
+                await write(order, point, on: device, timeout: patience(with: device, state))
                 Failpoint.breakerAfterWrite.pass()
                 written.append((order, device, point))
             } else if !written.isEmpty {
                 let (order, device, point) = written.removeFirst()
-                let position = await readBack(order, point, timeout: patience(with: device, state))
+                let position = await readBack(order, point, on: device, timeout: patience(with: device, state))
                 Failpoint.breakerAfterReadBack.pass()
                 report(.orderEnded(order, readBack: position, at: clock.now()))
             } else {
@@ -195,9 +243,12 @@ struct BusService {
             ? state.schedule.timeout(for: .probe(device.meter.id)) : device.profile.limits.responseTimeout
     }
 
-    private func write(_ order: BreakerOrder, _ point: RelayPoint, timeout: Duration) async {
+    private func write(
+        _ order: BreakerOrder, _ point: RelayPoint, on device: PolledDevice, timeout: Duration
+    ) async {
         let write = order.position == .open ? point.open : point.close
         let written = await port.write(unit: order.breaker.device.unit, write, timeout: timeout)
+        watch.saw(written, for: .order, of: device.meter, profile: device.profile, in: configuration.serial)
         if case .failure(let fault) = written.result {
             logger.warning(
                 "a breaker order was not taken; its position is read back",
@@ -206,9 +257,12 @@ struct BusService {
     }
 
     /// What the device says of its position is what counts, not its echo.
-    private func readBack(_ order: BreakerOrder, _ point: RelayPoint, timeout: Duration) async -> BreakerPosition? {
+    private func readBack(
+        _ order: BreakerOrder, _ point: RelayPoint, on device: PolledDevice, timeout: Duration
+    ) async -> BreakerPosition? {
         guard let request = point.readback.request else { return nil }
         let read = await port.read(unit: order.breaker.device.unit, request, timeout: timeout)
+        watch.saw(read, for: .order, of: device.meter, profile: device.profile, in: configuration.serial)
         guard case .success(let words) = read.result, let word = words.first else { return nil }
         return point.readback.isClosed(word) ? .closed : .open
     }

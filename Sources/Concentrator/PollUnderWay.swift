@@ -1,3 +1,4 @@
+internal import BusSurvey
 internal import FieldBus
 internal import MeterProfiles
 internal import Metering
@@ -53,6 +54,15 @@ struct PollUnderWay {
     }
 
     var isComplete: Bool { requests.isEmpty }
+
+    var purpose: BusPurpose {
+        switch step {
+        case .poll(_, .fast): .fast
+        case .poll(_, .slow): .slow
+        case .probe: .probe
+        case .poll, .idle: .normal
+        }
+    }
 
     mutating func nextRequest() -> ReadRequest? { requests.popFirst() }
 

@@ -1,11 +1,13 @@
 public import Board
+public import BusSurvey
 internal import ConfigurationReader
 internal import FieldBus
 private import Foundation
 public import Logging
 public import MeterProfiles
-internal import Metering
+public import Metering
 internal import Storage
+private import Synchronization
 internal import UplinkHTTP
 internal import UplinkProtocol
 
@@ -20,6 +22,9 @@ public final class RunningGateway: Sendable {
     private let directory: DataDirectory
     private let ports: [BusID: BusPort]
     private let mailboxes: [BusID: BusMailbox]
+    private let watches: [BusID: BusWatch]
+    /// The scan that was asked for last, of each bus.
+    private let scans = Mutex<[BusID: ScanJob]>([:])
     private let uplink: UplinkService?
     private let progress = Progress()
     private let notifier: ServiceNotifier
@@ -70,6 +75,9 @@ public final class RunningGateway: Sendable {
         telemetry = TelemetryService(store: telemetryStore, changed: signals[.telemetry] ?? Signal())
         mailboxes = Dictionary(uniqueKeysWithValues: configuration.buses.map { ($0.id, BusMailbox()) })
         clerk = LedgerClerk(ledger: ledger, clock: clock, zone: zone, logger: logger)
+        let started = clock.monotonicNow()
+        watches = Dictionary(
+            uniqueKeysWithValues: configuration.buses.map { ($0.id, BusWatch(configuration: $0, now: started)) })
         let failure = failure
         site = SiteService(
             ledger: ledger, profiles: profiles, clock: clock, zone: zone, staleAfter: configuration.staleAfter,
@@ -87,6 +95,21 @@ public final class RunningGateway: Sendable {
                 progress: progress, logger: logger)
         }
     }
+
+    /// What may be watched of each bus, in the order of the configuration.
+    public var busWatches: [BusWatch] { configuration.buses.compactMap { watches[$0.id] } }
+
+    /// Looks for devices on a bus while its devices are polled on. Nil for a bus that is not there.
+    public func scan(_ bus: BusID, _ range: ScanRange) -> ScanJob? {
+        guard let mailbox = mailboxes[bus] else { return nil }
+        let job = ScanJob(range, profiles: profiles.all)
+        mailbox.start(job)
+        scans.withLock { $0[bus] = job }
+        return job
+    }
+
+    /// Ends the scan of a bus, if one runs; it tells what it has found so far.
+    public func stopScan(_ bus: BusID) { scans.withLock { $0.removeValue(forKey: bus) }?.abort() }
 
     public var uplinkStatus: UplinkStatus { uplink?.status ?? UplinkStatus() }
 
@@ -180,12 +203,15 @@ public final class RunningGateway: Sendable {
     }
 
     private func busService(_ bus: BusConfiguration) -> BusService? {
-        guard let port = ports[bus.id], let mailbox = mailboxes[bus.id] else { return nil }
+        guard let port = ports[bus.id], let mailbox = mailboxes[bus.id], let watch = watches[bus.id] else {
+            return nil
+        }
         var busLogger = logger
         busLogger[metadataKey: "bus"] = "\(bus.id)"
         return BusService(
             configuration: bus, port: port, mailbox: mailbox, profiles: profiles, periods: configuration.periods,
-            clock: clock, progress: progress, logger: busLogger, report: { [reporter] in Self.yield($0, to: reporter) })
+            clock: clock, progress: progress, watch: watch, logger: busLogger,
+            report: { [reporter] in Self.yield($0, to: reporter) })
     }
 
     /// Never loses the end of an order, for which its circuit waits; where it had to go its position is

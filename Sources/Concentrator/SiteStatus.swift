@@ -49,6 +49,9 @@ extension SiteService {
             isLedgerUsable: isLedgerUsable, heldCuts: heldCuts, chainHead: try? ledger.head())
     }
 
+    /// The devices installed on a bus.
+    public func devices(on bus: BusID) -> [SiteMeter] { meters.values.filter { $0.address.bus == bus } }
+
     private func circuitStatus(_ state: CircuitState, of group: SupplyGroup) -> CircuitStatus? {
         let circuit = state.circuit
         guard let address = meters[circuit.meter]?.address else { return nil }

@@ -8,12 +8,14 @@ public import UplinkProtocol
 public enum LocalClientError: Error, Sendable, CustomStringConvertible {
     /// 69: nobody listens.
     case notRunning(socketPath: String)
+    /// 69: it stopped while it answered.
+    case ended(socketPath: String)
     /// 65: the daemon looked at it and refused.
     case refused(String)
 
     public var exitCode: Int32 {
         switch self {
-        case .notRunning: 69
+        case .notRunning, .ended: 69
         case .refused: 65
         }
     }
@@ -22,6 +24,8 @@ public enum LocalClientError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .notRunning(let path):
             "no daemon listens at \(path); start it (systemctl start meterkeepd), or name its socket with --socket"
+        case .ended(let path):
+            "the daemon at \(path) ended its answer too early; is it running still? (meterkeep status)"
         case .refused(let text): text
         }
     }
@@ -39,9 +43,50 @@ public struct LocalClient: Sendable {
 
     public func post(_ path: String, body: String) async throws -> JSONValue { try await ask(path, body: body) }
 
-    private func ask(_ path: String, body: String?) async throws -> JSONValue {
+    /// Reads an answer that goes on for a while, a line of JSON each.
+    /// - Parameter take: false ends it, by hanging up.
+    public func stream(
+        _ path: String, posts: Bool = false, take: (JSONValue) throws -> Bool
+    ) async throws {
+        var request = HTTPClientRequest(url: url(path))
+        if posts { request.method = .POST }
+        let response: HTTPClientResponse
+        do {
+            response = try await HTTPClient.shared.execute(request, timeout: .hours(24))
+        } catch {
+            throw LocalClientError.notRunning(socketPath: socketPath)
+        }
+        guard (200..<300).contains(response.status.code) else {
+            let bytes = Array(try await response.body.collect(upTo: Self.largestAnswer).readableBytesView)
+            throw refusal(bytes, status: Int(response.status.code))
+        }
+        var rest: [UInt8] = []
+        do {
+            for try await chunk in response.body {
+                rest += chunk.readableBytesView
+                while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+                    let json = try StrictJSON.parse(Array(rest[..<end]), limit: Self.largestAnswer)
+                    rest.removeSubrange(...end)
+                    if try !take(json) { return }
+                }
+            }
+        } catch is HTTPClientError {
+            throw LocalClientError.ended(socketPath: socketPath)
+        }
+    }
+
+    private func url(_ path: String) -> String {
         let name = socketPath.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? socketPath
-        var request = HTTPClientRequest(url: "http+unix://\(name)\(path)")
+        return "http+unix://\(name)\(path)"
+    }
+
+    private func refusal(_ bytes: [UInt8], status: Int) -> LocalClientError {
+        let json = try? StrictJSON.parse(bytes, limit: Self.largestAnswer)
+        return .refused(json?.object?["error"]?.string ?? "the daemon answered \(status)")
+    }
+
+    private func ask(_ path: String, body: String?) async throws -> JSONValue {
+        var request = HTTPClientRequest(url: url(path))
         if let body {
             request.method = .POST
             request.body = .bytes(Array(body.utf8))
@@ -55,10 +100,7 @@ public struct LocalClient: Sendable {
         } catch {
             throw LocalClientError.notRunning(socketPath: socketPath)
         }
-        let json = try StrictJSON.parse(bytes, limit: Self.largestAnswer)
-        guard (200..<300).contains(status) else {
-            throw LocalClientError.refused(json.object?["error"]?.string ?? "the daemon answered \(status)")
-        }
-        return json
+        guard (200..<300).contains(status) else { throw refusal(bytes, status: status) }
+        return try StrictJSON.parse(bytes, limit: Self.largestAnswer)
     }
 }

@@ -43,6 +43,15 @@ public struct LineDiagnosis: Sendable {
         var level = 0
         var since: MonotonicTime
         var isNamed = false
+
+        /// Takes off one for each minute.
+        mutating func forget(until now: MonotonicTime) {
+            let minutes = max(0, (now - since).wholeNanoseconds / LineDiagnosis.forgetting.wholeNanoseconds)
+            guard minutes > 0 else { return }
+            level = minutes >= level ? 0 : level - Int(minutes)
+            since = now
+            if level == 0 { isNamed = false }
+        }
     }
 
     /// Symptoms of a kind, beyond one a minute, that make a finding.
@@ -78,15 +87,20 @@ public struct LineDiagnosis: Sendable {
         return symptoms.filter { count($0, at: now) }.sorted { $0.description < $1.description }
     }
 
+    /// What is wrong now: every finding whose symptoms have not been gone for long enough.
+    public func findings(at now: MonotonicTime) -> [LineFinding] {
+        tallies.compactMap { symptom, tally in
+            var tally = tally
+            tally.forget(until: now)
+            return tally.isNamed ? symptom : nil
+        }
+        .sorted { $0.description < $1.description }
+    }
+
     /// - Returns: whether the symptom makes a finding with this.
     private mutating func count(_ symptom: LineFinding, at now: MonotonicTime) -> Bool {
         var tally = tallies[symptom] ?? Tally(since: now)
-        let minutes = max(0, (now - tally.since).wholeNanoseconds / Self.forgetting.wholeNanoseconds)
-        if minutes > 0 {
-            tally.level = minutes >= tally.level ? 0 : tally.level - Int(minutes)
-            tally.since = now
-            if tally.level == 0 { tally.isNamed = false }
-        }
+        tally.forget(until: now)
         tally.level = min(tally.level + 1, Self.highestLevel)
         let isNew = !tally.isNamed && tally.level >= Self.threshold
         if isNew { tally.isNamed = true }

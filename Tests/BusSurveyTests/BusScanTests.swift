@@ -94,6 +94,20 @@ struct BusScanTests {
         #expect(scan.progress(at: .zero + .seconds(60)).remaining == .zero)
     }
 
+    @Test("a device that answers after it was given up is asked again, and waited for")
+    func late() throws {
+        var scan = BusScan(ScanRange(formats: [line9600], units: 1...4), profiles: profiles, now: .zero)
+        var asked: [UInt8] = []
+        while let probe = scan.probe {
+            if asked.last != probe.unit { asked.append(probe.unit) }
+            if probe.unit == 3 { scan.heardLate(unit: 2) }
+            let isPatient = probe.timeout > scan.range.timeout
+            _ = scan.take(probe.unit == 2 && isPatient ? .values([7]) : .silence)
+        }
+        #expect(asked == [1, 2, 3, 2, 4])
+        #expect(scan.devices.map(\.unit) == [2])
+    }
+
     @Test("a range of nothing ends at once")
     func nothing() {
         let scan = BusScan(ScanRange(formats: [], units: [] as [UInt8]), profiles: [], now: .zero)
@@ -123,5 +137,35 @@ struct BusScanTests {
             let problem = #expect(throws: ScanRangeProblem.self) { try range(rates, formats, units) }
             #expect(problem?.description.contains(says) == true)
         }
+    }
+}
+
+@Suite("The share of a scan")
+struct ScanShareTests {
+    @Test("on a full bus a scan takes a tenth, on an idle one all that is left")
+    func share() {
+        var share = ScanShare(now: .zero)
+        var now = MonotonicTime.zero
+        var scanned = Duration.zero
+        while now < .zero + .seconds(100) {
+            if share.mayAsk(.milliseconds(160), isIdle: false, at: now) {
+                now = now + .milliseconds(160)
+                scanned += .milliseconds(160)
+                share.spent(.milliseconds(160), isIdle: false)
+            }
+            now = now + .milliseconds(50)
+        }
+        #expect(scanned > .seconds(9) && scanned < .seconds(11), "\(scanned)")
+        let isIdleAsked = share.mayAsk(.seconds(2), isIdle: true, at: now)
+        #expect(isIdleAsked)
+    }
+
+    @Test("a probe that is longer than all that can be saved gets its turn")
+    func longProbe() {
+        var share = ScanShare(now: .zero)
+        let early = share.mayAsk(.seconds(2), isIdle: false, at: .zero + .seconds(4))
+        let late = share.mayAsk(.seconds(2), isIdle: false, at: .zero + .seconds(6))
+        #expect(!early)
+        #expect(late)
     }
 }

@@ -12,7 +12,7 @@ import Testing
 @testable import Prepaid
 
 /// The adapter with the simulated meters behind it.
-private final class Adapter: Sendable {
+final class Adapter: Sendable {
     private let host: Mutex<SimulatorHost>
     /// Requests on the line when each order ended.
     private let countsAtOrderEnd = Mutex<[Int]>([])
@@ -37,17 +37,20 @@ private final class Adapter: Sendable {
 }
 
 /// A simulated bus with the service that polls it, and what it reported.
-private final class BusBench: Sendable {
+final class BusBench: Sendable {
     let plan: WorldPlan
     let profiles: ProfileLibrary
     let mailbox = BusMailbox()
+    let watch: BusWatch
     let reports: AsyncStream<BusReport>
     private let service: BusService
     private let task = Mutex<Task<Void, Never>?>(nil)
     let adapter: Adapter
 
-    /// - Parameter devices: (name, unit, profile).
-    init(_ devices: [(String, UInt8, String)], baud: Int) throws {
+    /// - Parameters:
+    ///   - devices: (name, unit, profile).
+    ///   - installed: how many of them the site knows; all where nothing is said.
+    init(_ devices: [(String, UInt8, String)], baud: Int, installed: Int? = nil) throws {
         let link = FileManager.default.temporaryDirectory.appending(path: "bus-\(UUID().uuidString.prefix(8))").path
         var text = """
             seed: 5
@@ -73,20 +76,23 @@ private final class BusBench: Sendable {
         self.adapter = adapter
         let bus = try #require(BusID(rawValue: "bus1"))
         let serial = SerialFormat(baud: baud, parity: .none, stopBits: 1)
+        let configuration = BusConfiguration(id: bus, port: link, serial: serial)
+        let clock = GatewayClock(system: try SystemClock(), source: .assumed)
+        watch = BusWatch(configuration: configuration, now: clock.monotonicNow())
         let (stream, continuation) = AsyncStream.makeStream(of: BusReport.self)
         reports = stream
         service = BusService(
-            configuration: BusConfiguration(id: bus, port: link, serial: serial),
+            configuration: configuration,
             port: BusPort(bus: bus, path: link, serial: serial), mailbox: mailbox, profiles: profiles,
             periods: .init(fast: .milliseconds(50), normal: .milliseconds(100), slow: .milliseconds(400)),
-            clock: GatewayClock(system: try SystemClock(), source: .assumed), progress: Progress(),
+            clock: clock, progress: Progress(), watch: watch,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             report: { report in
                 if case .orderEnded = report { adapter.orderEnded() }
                 continuation.yield(report)
             })
         mailbox.setDevices(
-            try devices.map { name, unit, profile in
+            try devices.prefix(installed ?? devices.count).map { name, unit, profile in
                 SiteMeter(
                     id: try meter(name), address: try #require(UnitAddress(bus: bus, unit: unit)), profile: profile)
             })

@@ -1,0 +1,129 @@
+public import Metering
+
+/// What one device did on its bus since the start.
+public struct UnitTally: Hashable, Sendable {
+    public internal(set) var transactions = 0
+    /// Those that failed, by reason.
+    public internal(set) var failures: [NoDataReason: Int] = [:]
+    public internal(set) var responseTimes = ResponseTimes()
+    public internal(set) var lastAnswerAt: MonotonicTime?
+}
+
+/// What one bus did since the start, and how busy it was of late. Bounded: 247 units, a minute of seconds.
+public struct BusTally: Hashable, Sendable {
+    public private(set) var transactions: [BusPurpose: Int] = [:]
+    public private(set) var failures: [NoDataReason: Int] = [:]
+    public private(set) var busyByPurpose: [BusPurpose: Duration] = [:]
+    public private(set) var busyByPhase: [BusPhase: Duration] = [:]
+    public private(set) var units: [UInt8: UnitTally] = [:]
+    private let started: MonotonicTime
+    /// Busy time by the second in which it ended, oldest first.
+    private var seconds: [Second] = []
+
+    private struct Second: Hashable, Sendable {
+        let number: Int64
+        var busy: [BusPurpose: Duration] = [:]
+        var transactions = 0
+    }
+
+    /// How far back the load is known.
+    public static let longestWindow: Duration = .seconds(60)
+
+    public init(now: MonotonicTime) { started = now }
+
+    public mutating func take(_ use: BusUse) {
+        transactions[use.purpose, default: 0] += 1
+        busyByPurpose[use.purpose, default: Duration.zero] += use.busy
+        for (phase, time) in use.phases { busyByPhase[phase, default: Duration.zero] += time }
+        if let failure = use.failure { failures[failure, default: 0] += 1 }
+        count(use)
+        // A scan meets addresses that nobody has; they are not the site's.
+        guard use.purpose != .scan else { return }
+        var unit = units[use.unit] ?? UnitTally()
+        unit.transactions += 1
+        if let failure = use.failure { unit.failures[failure, default: 0] += 1 }
+        if use.failure == nil || use.failure == .exception {
+            unit.lastAnswerAt = use.endedAt
+            if let turnaround = use.turnaround { unit.responseTimes.take(turnaround) }
+        }
+        units[use.unit] = unit
+    }
+
+    /// Drops what is no device of the site any more.
+    public mutating func keep(_ wanted: Set<UInt8>) { units = units.filter { wanted.contains($0.key) } }
+
+    /// The share of the line that was in use, in thousandths, by purpose, over a time that ends now.
+    public func load(over window: Duration, at now: MonotonicTime) -> [BusPurpose: Int] {
+        let (first, length) = bounds(window, now)
+        guard length > .zero else { return [:] }
+        var busy: [BusPurpose: Duration] = [:]
+        for second in seconds where second.number >= first {
+            busy.merge(second.busy) { $0 + $1 }
+        }
+        let all = busy.values.reduce(Duration.zero, +)
+        // A transaction counts where it ended: a long one may fill a second with more than it has.
+        let limit = max(all, length)
+        return busy.mapValues { Int($0 / limit * 1000) }
+    }
+
+    /// Transactions a second over a time that ends now, in tenths.
+    public func rateTenths(over window: Duration, at now: MonotonicTime) -> Int {
+        let (first, length) = bounds(window, now)
+        guard length > .zero else { return 0 }
+        let count = seconds.filter { $0.number >= first }.reduce(0) { $0 + $1.transactions }
+        return Int(Double(count) * 10 / (length / Duration.seconds(1)))
+    }
+
+    private func bounds(_ window: Duration, _ now: MonotonicTime) -> (first: Int64, length: Duration) {
+        let window = min(max(window, .seconds(1)), Self.longestWindow)
+        let length = min(window, now - started)
+        return (Self.number(now + (.zero - window)) + 1, length)
+    }
+
+    private mutating func count(_ use: BusUse) {
+        let number = Self.number(use.endedAt)
+        if seconds.last?.number != number {
+            seconds.append(Second(number: number))
+            let oldest = number - Self.longestWindow.wholeMilliseconds / 1000
+            seconds.removeAll { $0.number < oldest }
+        }
+        seconds[seconds.count - 1].busy[use.purpose, default: Duration.zero] += use.busy
+        seconds[seconds.count - 1].transactions += 1
+    }
+
+    private static func number(_ moment: MonotonicTime) -> Int64 { moment.nanoseconds / 1_000_000_000 }
+}
+
+/// How long one device takes to start its answers: counts in steps of a quarter, from 0.1 ms to 30 s.
+public struct ResponseTimes: Hashable, Sendable {
+    private static let steps: [Duration] = {
+        var steps: [Duration] = [.microseconds(100)]
+        while let last = steps.last, last < .seconds(30) { steps.append(last * 5 / 4) }
+        return steps
+    }()
+
+    private var counts = [UInt32](repeating: 0, count: ResponseTimes.steps.count + 1)
+    public private(set) var longest: Duration?
+
+    public init() {}
+
+    mutating func take(_ time: Duration) {
+        let index = Self.steps.firstIndex { time <= $0 } ?? Self.steps.count
+        counts[index] = counts[index] == .max ? .max : counts[index] + 1
+        longest = max(longest ?? .zero, time)
+    }
+
+    /// The time within which so many thousandths of the answers started, to a quarter of it; nil before
+    /// the first.
+    public func quantile(perMille: Int) -> Duration? {
+        let total = counts.reduce(0) { $0 + Int($1) }
+        guard let longest, total > 0 else { return nil }
+        let wanted = max(1, (total * min(max(perMille, 0), 1000) + 999) / 1000)
+        var seen = 0
+        for (index, count) in counts.enumerated() {
+            seen += Int(count)
+            if seen >= wanted { return index < Self.steps.count ? min(Self.steps[index], longest) : longest }
+        }
+        return longest
+    }
+}
