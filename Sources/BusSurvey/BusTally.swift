@@ -12,6 +12,7 @@ public struct UnitTally: Hashable, Sendable {
 /// What one bus did since the start, and how busy it was of late. Bounded: 247 units, a minute of seconds.
 public struct BusTally: Hashable, Sendable {
     public private(set) var transactions: [BusPurpose: Int] = [:]
+    /// Of all but scans.
     public private(set) var failures: [NoDataReason: Int] = [:]
     public private(set) var busyByPurpose: [BusPurpose: Duration] = [:]
     public private(set) var busyByPhase: [BusPhase: Duration] = [:]
@@ -35,10 +36,10 @@ public struct BusTally: Hashable, Sendable {
         transactions[use.purpose, default: 0] += 1
         busyByPurpose[use.purpose, default: Duration.zero] += use.busy
         for (phase, time) in use.phases { busyByPhase[phase, default: Duration.zero] += time }
-        if let failure = use.failure { failures[failure, default: 0] += 1 }
         count(use)
         // A scan meets addresses that nobody has; they are not the site's.
         guard use.purpose != .scan else { return }
+        if let failure = use.failure { failures[failure, default: 0] += 1 }
         var unit = units[use.unit] ?? UnitTally()
         unit.transactions += 1
         if let failure = use.failure { unit.failures[failure, default: 0] += 1 }

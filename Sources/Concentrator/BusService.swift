@@ -41,6 +41,7 @@ struct BusService {
         var state = State(schedule: PollSchedule(periods: periods))
         var reopenPause = Self.firstReopenPause
         var isLost = false
+        watch.opened(await port.isOpen)
         while !Task.isCancelled {
             progress.moved(.poll, "bus \(configuration.id)", at: clock.monotonicNow())
             if await !port.isOpen {

@@ -26,11 +26,9 @@ public struct BusTrace: Sendable {
     public let items: AsyncStream<Item>
     fileprivate let continuation: AsyncStream<Item>.Continuation
 
-    /// Transactions that wait for a reader at most.
-    public static let mostWaiting = 512
-
-    public init() {
-        (items, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(Self.mostWaiting))
+    /// - Parameter mostWaiting: transactions that wait for the reader at most.
+    public init(mostWaiting: Int = 512) {
+        (items, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(mostWaiting))
     }
 
     public func beat() { continuation.yield(.stillHere) }
@@ -55,6 +53,8 @@ public final class BusWatch: Sendable {
 
     /// Those who watch at the same time at most.
     public static let mostTraces = 8
+    /// Who is too slow for so many will not come back: its place is free again.
+    private static let mostLost = 50_000
 
     public init(configuration: BusConfiguration, now: MonotonicTime) {
         self.configuration = configuration
@@ -91,6 +91,7 @@ public final class BusWatch: Sendable {
             let traced = TracedTransaction(
                 bus: configuration.id, meter: meter?.id, profile: profile, purpose: purpose, transaction: transaction)
             for number in state.traces.keys { Self.hand(traced, to: &state.traces[number]) }
+            state.traces = state.traces.filter { $0.value.lost < Self.mostLost }
         }
     }
 

@@ -8,6 +8,12 @@ public struct BusConfiguration: Hashable, Sendable {
     /// A stable name: a link under /dev/serial, or a UART.
     public let port: String
     public let serial: SerialFormat
+
+    public init(id: BusID, port: String, serial: SerialFormat) {
+        self.id = id
+        self.port = port
+        self.serial = serial
+    }
 }
 
 /// What the daemon is to do, read from `gateway.yaml`. Paths are absolute, or as seen from the file.

@@ -76,29 +76,30 @@ extension BusRoutes {
             numbers.append((watch, number))
         }
         let followed = numbers
-        return stream { write in
-            defer { for (watch, number) in followed { watch.unfollow(number) } }
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                // A reader that went away is noticed when something is written to it.
-                group.addTask { [beat = Self.beat] in
-                    while true {
-                        try await Task.sleep(for: beat)
-                        trace.beat()
-                    }
-                }
-                defer { group.cancelAll() }
-                for await item in trace.items {
-                    switch item {
-                    case .transaction(let traced):
-                        guard filter.wants(traced) else { continue }
-                        for line in TraceLine.lines(traced) {
-                            try await write(BusJSON.line(line, of: traced, now: now))
-                        }
-                    case .lost(let count): try await write(.object(["lost": .integer(Int64(count))]))
-                    case .stillHere: try await write(.object([:]))
-                    }
+        return stream { writer in
+            // A reader that went away is noticed when something is written to it.
+            let beat = Task { [beat = Self.beat] in
+                while !Task.isCancelled {
+                    try await Task.sleep(for: beat)
+                    trace.beat()
                 }
             }
+            defer {
+                beat.cancel()
+                for (watch, number) in followed { watch.unfollow(number) }
+            }
+            for await item in trace.items {
+                switch item {
+                case .transaction(let traced):
+                    guard filter.wants(traced) else { continue }
+                    for line in TraceLine.lines(traced) {
+                        try await Self.write(BusJSON.line(line, of: traced, now: now), to: &writer)
+                    }
+                case .lost(let count): try await Self.write(.object(["lost": .integer(Int64(count))]), to: &writer)
+                case .stillHere: try await Self.write(.object([:]), to: &writer)
+                }
+            }
+            try await writer.finish(nil)
         }
     }
 
@@ -124,25 +125,27 @@ extension BusRoutes {
         }
         guard let job = gateway.scan(bus.id, range) else { return unknown(name) }
         let installed = await gateway.site.devices(on: bus.id)
-        return stream { write in
+        return stream { writer in
             // Whoever asked went away: nobody waits for the rest.
             defer { job.abort() }
             for await event in job.events {
-                try await write(ScanJSON.event(event, bus: bus, configured: bus.serial, installed: installed))
+                let news = ScanJSON.event(event, bus: bus, configured: bus.serial, installed: installed)
+                try await Self.write(news, to: &writer)
             }
+            try await writer.finish(nil)
         }
     }
 
     private func stream(
-        _ body: @escaping @Sendable (_ write: (JSONValue) async throws -> Void) async throws -> Void
+        _ body: @escaping @Sendable @concurrent (inout any ResponseBodyWriter) async throws -> Void
     ) -> Response {
         Response(
             status: .ok, headers: [.contentType: "application/x-ndjson"],
-            body: ResponseBody { writer in
-                try await body { json in
-                    try await writer.write(ByteBuffer(bytes: json.canonicalBytes() + [UInt8(ascii: "\n")]))
-                }
-                try await writer.finish(nil)
-            })
+            body: ResponseBody(body))
+    }
+
+    @concurrent
+    private static func write(_ json: JSONValue, to writer: inout any ResponseBodyWriter) async throws {
+        try await writer.write(ByteBuffer(bytes: json.canonicalBytes() + [UInt8(ascii: "\n")]))
     }
 }

@@ -11,7 +11,8 @@ struct BusTable {
         var lines = [Self.headline(bus), "", "time went to  \(Self.shares(bus))"]
         lines.append("load now      \(Self.loads(bus))")
         let failures = bus["failures"]?.object ?? [:]
-        let transactions = Self.sum(bus["transactions"])
+        let scanned = bus["transactions"]?.object?["scan"]?.integer ?? 0
+        let transactions = Self.sum(bus["transactions"]) - scanned
         lines.append("failures      \(Self.failures(failures)) of \(transactions) requests")
         for finding in bus["findings"]?.array ?? [] { lines.append("NOTE          \(finding.string ?? "")") }
         let header = [
