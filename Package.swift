@@ -115,6 +115,8 @@ let programs: [Target] = [
         name: "metersim",
         dependencies: ["ConfigurationReader", "MeterProfiles", "MeterSimulation", .argumentParser],
         swiftSettings: strict),
+    .executableTarget(
+        name: "prepaid-bench", dependencies: ["Metering", "Prepaid", .argumentParser], swiftSettings: strict),
 ]
 
 let tests: [Target] = [
@@ -159,7 +161,7 @@ let tests: [Target] = [
     .testTarget(name: "MeteringTests", dependencies: ["Metering", "TimeZoneFixtures"], swiftSettings: strict),
     .testTarget(
         name: "PrepaidTests", dependencies: ["Prepaid", "Metering", "TimeZoneFixtures"],
-        exclude: ["Scenarios", "Tables"],
+        exclude: ["Fixtures", "Scenarios", "Tables"],
         swiftSettings: strict),
     .target(
         name: "TimeZoneFixtures", dependencies: ["Metering"], path: "Tests/TimeZoneFixtures", swiftSettings: strict),
