@@ -36,6 +36,23 @@ public actor LedgerClerk {
 
     public func verify() throws(StorageError) -> LedgerVerification { try ledger.verify() }
 
+    /// Proves the whole chain. A fault stops the ledger: it is rebuilt at the next start.
+    func prove() {
+        guard ledger.stopped == nil else { return }
+        do {
+            let faults = try ledger.verify().faults
+            if let fault = faults.first {
+                logger.critical("the ledger is not sound", metadata: ["fault": "\(fault)"])
+            }
+        } catch {
+            logger.error("the ledger cannot be proved", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    /// Copies the ledger as it is now.
+    /// - Parameter path: an absolute path; what is there is replaced only by a complete copy.
+    public func backUp(to path: String) throws(StorageError) { try ledger.backUp(to: path) }
+
     /// Seals months that are over and acknowledged, then takes their rows out of the database bit by bit.
     func sealMonths() async {
         let now = clock.now()

@@ -61,10 +61,12 @@ public final class RunningGateway: Sendable {
         try socket.checkUnused()
         ports = try await Self.openPorts(configuration, logger: logger)
         let epoch = Self.newEpoch()
-        let (ledgerPath, telemetryPath) = (directory.ledgerPath, directory.telemetryPath)
-        let ledger = try Self.orProblem {
-            try LedgerStore(path: ledgerPath, gateway: configuration.gateway, newEpoch: epoch)
-        }
+        let telemetryPath = directory.telemetryPath
+        let ballast = Ballast(path: directory.ballastPath)
+        let opened = try Self.openLedger(
+            in: directory, of: configuration.gateway, epoch: epoch, ballast: ballast, at: clock.now())
+        let ledger = opened.store
+        if let rebuilt = opened.rebuilt { Self.tell(rebuilt, to: logger) }
         let (telemetryStore, movedAside) = try Self.orProblem {
             try TelemetryStore.openOrReplace(path: telemetryPath, newEpoch: epoch)
         }
@@ -80,10 +82,18 @@ public final class RunningGateway: Sendable {
             uniqueKeysWithValues: configuration.buses.map { ($0.id, BusWatch(configuration: $0, now: started)) })
         let failure = failure
         site = SiteService(
-            ledger: ledger, profiles: profiles, clock: clock, zone: zone, staleAfter: configuration.staleAfter,
+            ledger: ledger, ballast: ballast, profiles: profiles, clock: clock, zone: zone,
+            staleAfter: configuration.staleAfter,
             closingGap: configuration.closingGap,
             mailboxes: mailboxes, telemetry: telemetry, ledgerChanged: signals[.ledger] ?? Signal(), logger: logger,
-            onLedgerLost: { failure.set(.ledgerLost($0.description)) })
+            onLedgerLost: { [directory, logger] error in
+                if case .damaged(_, let fault) = error {
+                    do { try directory.noteDamage(fault) } catch {
+                        logger.critical("damage cannot be noted", metadata: ["reason": "\(error)"])
+                    }
+                }
+                failure.set(.ledgerLost(error.description))
+            })
         // Last: an HTTP client that is let go without its shutdown ends the program.
         let client = try configuration.platform.map { address throws(GatewayProblem) in
             try Self.orProblem { try PlatformClient(address: address, gateway: configuration.gateway.rawValue) }
@@ -174,7 +184,11 @@ public final class RunningGateway: Sendable {
 
     /// What is done once an hour, and can wait for the next one.
     private func keepHouse() async {
+        var hour = 0
         while !Task.isCancelled {
+            // Opening looks at the end of the chain alone; once a day, all of it.
+            if hour % 24 == 0 { await clerk.prove() }
+            hour += 1
             keepTheTime()
             await clerk.sealMonths()
             try? await Task.sleep(for: .seconds(3_600))
@@ -252,7 +266,7 @@ public final class RunningGateway: Sendable {
     }
 
     /// A name that no other epoch of any gateway has.
-    private static func newEpoch() -> String {
+    public static func newEpoch() -> String {
         let hexadecimal = String(UInt64.random(in: .min ... .max), radix: 16)
         return String(repeating: "0", count: 16 - hexadecimal.count) + hexadecimal
     }

@@ -42,8 +42,9 @@ extension SiteService {
         let isTimeNew = noteClock(clock.takeNotice(), at: now)
         let today = now.trust == .untrusted ? nil : zone.day(containing: now.wall)
         if let today { settleDays(before: today, now: now) }
-        let isAllDue = isTimeNew || lookedWithLedger != isLedgerUsable
-        lookedWithLedger = isLedgerUsable
+        probeLedger(at: now)
+        let isAllDue = isTimeNew || lookedWithLedger != mayMoveMoney
+        lookedWithLedger = mayMoveMoney
         for key in groups.keys.sorted() where isAllDue || nextLooks[key].map({ $0 <= now.monotonic }) ?? false {
             change(key, now: now) { group, site in group.tick(now: now, site: site) }
         }

@@ -10,6 +10,8 @@ internal import UplinkProtocol
 /// taken by the pure core, committed, and only then acted on.
 public actor SiteService {
     let ledger: LedgerStore
+    /// Given up where the disk is full.
+    let ballast: Ballast
     let profiles: ProfileLibrary
     let clock: GatewayClock
     let logger: Logger
@@ -52,12 +54,13 @@ public actor SiteService {
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     init(
-        ledger: LedgerStore, profiles: ProfileLibrary, clock: GatewayClock, zone: TimeZoneTable,
+        ledger: LedgerStore, ballast: Ballast, profiles: ProfileLibrary, clock: GatewayClock, zone: TimeZoneTable,
         staleAfter: Duration, closingGap: Duration, mailboxes: [BusID: BusMailbox], telemetry: TelemetryService,
         ledgerChanged: Signal,
         logger: Logger, onLedgerLost: @escaping @Sendable (StorageError) -> Void
     ) {
         self.ledger = ledger
+        self.ballast = ballast
         self.profiles = profiles
         self.clock = clock
         self.zone = zone
@@ -75,7 +78,12 @@ public actor SiteService {
     func start() async throws {
         let marks = await telemetry.lastAccepted()
         load(try ledger.site(), lastAccepted: marks)
-        try record([Event(.daemonStarted, .gateway)], actor: "gateway", at: clock.now())
+        do { try record([Event(.daemonStarted, .gateway)], actor: "gateway", at: clock.now()) } catch {
+            // The disk may be full or read-only: the site runs on without new debits until it is not.
+            if error.stopsWriting { throw error }
+            isLedgerUsable = false
+            logger.critical("the ledger cannot be written; breakers are held", metadata: ["reason": "\(error)"])
+        }
     }
 
     /// Posts what was used, notes the stop, closes the ledger.
@@ -88,7 +96,7 @@ public actor SiteService {
 
     var conditions: SiteConditions {
         SiteConditions(
-            isLedgerUsable: isLedgerUsable, staleAfter: staleAfter, isDirected: true, calendar: calendar, zone: zone,
+            isLedgerUsable: mayMoveMoney, staleAfter: staleAfter, isDirected: true, calendar: calendar, zone: zone,
             untrustedFor: clock.untrustedFor())
     }
 
@@ -127,9 +135,14 @@ public actor SiteService {
         return true
     }
 
+    /// Whether the ledger takes commits, and nobody has to look at the balances first.
+    var mayMoveMoney: Bool { isLedgerUsable && ledger.holdReason == nil }
+
     func commit(_ transaction: LedgerTransaction, at now: Timestamp) -> Bool {
+        // What is held is not refused: a recharge comes again, consumption stays on the counter.
+        if ledger.holdReason != nil, transaction.movesMoney { return false }
         do {
-            try ledger.commit(transaction, at: now)
+            try commitWithRoom(transaction, at: now)
             isLedgerUsable = true
             ledgerChanged.raise()
             return true
@@ -142,6 +155,31 @@ public actor SiteService {
             if error.stopsWriting { onLedgerLost(error) }
             return false
         }
+    }
+
+    /// On a full disk once more, in the room of the ballast.
+    private func commitWithRoom(_ transaction: LedgerTransaction, at now: Timestamp) throws(StorageError) {
+        do { try ledger.commit(transaction, at: now) } catch {
+            guard case .full = error, ballast.release() else { throw error }
+            logger.critical("the disk is full; the ballast is given up", metadata: ["reason": "\(error)"])
+            try ledger.commit(transaction, at: now)
+        }
+    }
+
+    /// Asks a ledger that took no commit whether it does now, so that a quiet site need not wait for its next
+    /// event.
+    func probeLedger(at now: Timestamp) {
+        guard !isLedgerUsable else {
+            ballast.restore()
+            return
+        }
+        do { try ledger.probe() } catch {
+            if error.stopsWriting { onLedgerLost(error) }
+            return
+        }
+        isLedgerUsable = true
+        logger.notice("the ledger can be written again")
+        note(Event(.ledgerUsableAgain, .gateway), at: now)
     }
 
     func record(_ events: [Event], actor: String, at now: Timestamp) throws(StorageError) {

@@ -32,6 +32,8 @@ public struct SiteStatus: Sendable {
     /// Devices without a circuit: relay boards.
     public let otherDevices: [SiteMeter]
     public let isLedgerUsable: Bool
+    /// Why no money moves until a person has looked at the balances; nil is as usual.
+    public let holdReason: String?
     /// Credit cuts that wait for a person's confirmation.
     public let heldCuts: Int
     public let chainHead: ChainHead?
@@ -46,7 +48,8 @@ extension SiteService {
         return SiteStatus(
             now: clock.now(), circuits: circuits.sorted { $0.circuit < $1.circuit },
             otherDevices: meters.values.filter { !withCircuit.contains($0.id) }.sorted { $0.id < $1.id },
-            isLedgerUsable: isLedgerUsable, heldCuts: heldCuts, chainHead: try? ledger.head())
+            isLedgerUsable: isLedgerUsable, holdReason: ledger.holdReason,
+            heldCuts: heldCuts, chainHead: try? ledger.head())
     }
 
     /// The devices installed on a bus.

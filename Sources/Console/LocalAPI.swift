@@ -29,6 +29,8 @@ public struct LocalAPI: Sendable {
         router.get("/v1/meters") { _, _ in await meters() }
         router.post("/v1/import") { request, _ in try await importSite(request) }
         router.post("/v1/cuts/confirm") { _, _ in await confirmCuts() }
+        router.post("/v1/ledger/release") { _, _ in await releaseLedger() }
+        router.post("/v1/backup") { request, _ in await backUp(to: request.uri.queryParameters.get("file") ?? "") }
         router.get("/v1/ledger/verify") { _, _ in await verify() }
         router.get("/v1/ledger/records") { request, _ in
             await records(
@@ -54,6 +56,7 @@ public struct LocalAPI: Sendable {
             .object([
                 "gateway": .string(gateway.configuration.gateway.rawValue), "at": status.now.json,
                 "ledger_usable": .boolean(status.isLedgerUsable),
+                "ledger_held": status.holdReason.map(JSONValue.string) ?? .null,
                 "chain_head": status.chainHead.map {
                     .object(["seq": .integer($0.sequence), "hash": .string($0.hash.description)])
                 } ?? .null,
@@ -102,6 +105,27 @@ public struct LocalAPI: Sendable {
             return answer(.unprocessableContent, .object(["error": .string(problems.description)]))
         } catch {
             return answer(.serviceUnavailable, .object(["error": .string("\(error)")]))
+        }
+    }
+
+    private func releaseLedger() async -> Response {
+        do {
+            let isReleased = try await gateway.site.releaseLedger(actor: "operator")
+            return answer(.ok, .object(["released": .boolean(isReleased)]))
+        } catch {
+            return answer(.serviceUnavailable, .object(["error": .string(error.description)]))
+        }
+    }
+
+    private func backUp(to path: String) async -> Response {
+        guard path.hasPrefix("/") else {
+            return answer(.badRequest, .object(["error": .string("'\(path)' is no absolute path")]))
+        }
+        do {
+            try await gateway.clerk.backUp(to: path)
+            return answer(.ok, .object(["file": .string(path)]))
+        } catch {
+            return answer(.serviceUnavailable, .object(["error": .string(error.description)]))
         }
     }
 

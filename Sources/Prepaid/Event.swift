@@ -36,6 +36,10 @@ public enum EventCode: String, Hashable, Sendable, CaseIterable {
     case massCutConfirmed = "mass_cut_confirmed"
     case readingsEvicted = "readings_evicted"
     case databaseMovedAside = "database_moved_aside"
+    case ledgerRebuilt = "ledger_rebuilt"
+    case ledgerRestored = "ledger_restored"
+    case ledgerReleased = "ledger_released"
+    case ledgerUsableAgain = "ledger_usable_again"
 }
 
 /// What an event is about.

@@ -39,11 +39,18 @@ enum CommandTable {
         let states = CommandState.allCases.filter { !$0.isFinal }.map { "'\($0.rawValue)'" }.joined(separator: ", ")
         return try Row.fetchAll(
             database, sql: "SELECT * FROM command WHERE state IN (\(states)) ORDER BY position"
-        ).map { row in
-            AnsweredCommand(
-                record: try record(row), position: try row.need("position"),
-                received: Array((try row.need("received") as String).utf8))
-        }
+        ).map(answered)
+    }
+
+    /// Every command, in the order of the platform.
+    static func all(_ database: Database) throws -> [AnsweredCommand] {
+        try Row.fetchAll(database, sql: "SELECT * FROM command ORDER BY position, id").map(answered)
+    }
+
+    private static func answered(_ row: Row) throws -> AnsweredCommand {
+        AnsweredCommand(
+            record: try record(row), position: try row.need("position"),
+            received: Array((try row.need("received") as String).utf8))
     }
 
     private static func record(_ row: Row) throws -> CommandRecord {

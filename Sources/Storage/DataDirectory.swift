@@ -9,6 +9,7 @@ public final class DataDirectory: Sendable {
 
     public var ledgerPath: String { path + "/ledger.db" }
     public var telemetryPath: String { path + "/telemetry.db" }
+    public var ballastPath: String { path + "/ballast" }
 
     /// Creates the directory where it is missing (not its parents) and takes its lock.
     public init(path: String) throws(StorageError) {

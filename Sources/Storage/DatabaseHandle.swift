@@ -26,6 +26,11 @@ final class DatabaseHandle: Sendable {
         do { return try queue.read(body) } catch { throw noted(error) }
     }
 
+    /// For what SQLite does not do within a transaction.
+    func outsideTransaction(_ body: (Database) throws -> Void) throws(StorageError) {
+        do { try queue.inDatabase(body) } catch { throw noted(error) }
+    }
+
     func close() throws(StorageError) {
         do { try queue.close() } catch { throw StorageError.from(error, path: path) }
     }

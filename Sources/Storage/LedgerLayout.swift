@@ -10,7 +10,9 @@ enum LedgerLayout {
             gateway TEXT NOT NULL,
             epoch TEXT NOT NULL,
             last_sequence INTEGER NOT NULL CHECK (last_sequence >= 0),
-            last_hash BLOB NOT NULL CHECK (length(last_hash) = 32)
+            last_hash BLOB NOT NULL CHECK (length(last_hash) = 32),
+            -- Why no money moves until a person has looked; NULL is as usual.
+            held TEXT
         ) STRICT;
 
         -- Names that repeat in every row are kept once. `seal`, here and below: a checksum of the row.

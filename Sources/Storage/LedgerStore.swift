@@ -2,6 +2,7 @@ internal import Failpoints
 internal import GRDB
 public import Metering
 public import Prepaid
+internal import Synchronization
 public import UplinkProtocol
 
 /// `ledger.db`: the money of the site and everything that hangs on it. Every write method is one whole
@@ -11,6 +12,7 @@ public final class LedgerStore: Sendable {
     /// New with every new file: what keeps sequence numbers from ever repeating.
     public let epoch: String
     let handle: DatabaseHandle
+    let held: Mutex<String?>
 
     public var path: String { handle.path }
 
@@ -34,12 +36,12 @@ public final class LedgerStore: Sendable {
             try handle.write { database in
                 guard try Int.fetchOne(database, sql: "SELECT count(*) FROM ledger_head") == 0 else { return }
                 try database.execute(
-                    sql: "INSERT INTO ledger_head VALUES (1, ?, ?, 0, ?)",
+                    sql: "INSERT INTO ledger_head VALUES (1, ?, ?, 0, ?, NULL)",
                     arguments: [gateway.rawValue, newEpoch, LedgerRow.data(genesis)])
             }
         }
-        epoch = try handle.read { database in
-            let head = try Row.fetchOne(database, sql: "SELECT gateway, epoch FROM ledger_head")
+        let kept = try handle.read { database in
+            let head = try Row.fetchOne(database, sql: "SELECT gateway, epoch, held FROM ledger_head")
             guard let head, let owner: String = head.read("gateway"), let epoch: String = head.read("epoch") else {
                 throw DamagedContent("it has no head")
             }
@@ -47,8 +49,10 @@ public final class LedgerStore: Sendable {
                 throw StorageError.unusable(
                     path: path, reason: "it belongs to gateway '\(owner)', the configuration says '\(gateway)'")
             }
-            return epoch
+            return (epoch: epoch, held: head.read("held", as: String.self))
         }
+        epoch = kept.epoch
+        held = Mutex(kept.held)
         let tail = LedgerTail(gateway: gateway, epoch: epoch)
         do { try handle.read { try tail.check($0) } } catch  where error.stopsWriting {
             // Kept as `stopped`.

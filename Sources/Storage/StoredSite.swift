@@ -46,6 +46,11 @@ public struct StoredSite: Hashable, Sendable {
     }
 }
 
+extension LedgerTransaction {
+    /// Whether it changes an account, or answers a command.
+    public var movesMoney: Bool { command != nil || changes.contains { !$0.postings.isEmpty } }
+}
+
 /// What one transaction of the ledger does, beside its changes.
 public struct LedgerTransaction: Sendable {
     public var changes: [LedgerChange]

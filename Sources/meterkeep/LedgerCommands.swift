@@ -9,7 +9,7 @@ import UplinkProtocol
 struct LedgerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ledger", abstract: "Look at the money ledger.",
-        subcommands: [Show.self, Export.self, Verify.self])
+        subcommands: [Show.self, Export.self, Verify.self, Release.self])
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Print the statement of an account.")
@@ -77,6 +77,26 @@ struct LedgerCommand: AsyncParsableCommand {
                 }
                 last = end.sequence
             }
+        }
+    }
+
+    struct Release: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Let money move again after the ledger was rebuilt or restored.",
+            discussion: """
+                Until then no breaker is opened for credit, nothing is debited and recharges wait at the platform. \
+                Compare the balances with the platform first: this vouches for them, and is recorded.
+                """)
+
+        @OptionGroup var daemon: DaemonSocket
+
+        func run() async throws {
+            let answer = try await daemon.ask("/v1/ledger/release", body: "")
+            if daemon.json {
+                print(answer.canonicalText)
+                return
+            }
+            print(answer.object?["released"]?.boolean == true ? "money moves again" : "nothing was held")
         }
     }
 

@@ -83,6 +83,10 @@ struct Status: AsyncParsableCommand {
         print(
             "ledger    \(status["ledger_usable"]?.boolean == true ? "in order" : "unusable, breakers are held"), "
                 + "record \(head["seq"]?.integer ?? 0) \(String((head["hash"]?.string ?? "").prefix(12)))")
+        if let reason = status["ledger_held"]?.string {
+            print("          all money is held: the ledger was \(reason)")
+            print("          compare the balances with the platform, then: meterkeep ledger release")
+        }
         if let held = status["held_cuts"]?.integer, held > 0 {
             print(
                 "breakers  \(held) credit cuts are held: too many fell due at once. Check prices and clock, then: "

@@ -32,7 +32,8 @@ private final class SiteBench {
             store: try TelemetryStore(path: folder.appending(path: "telemetry.db").path, newEpoch: "fedcba9876543210"),
             changed: Signal())
         site = SiteService(
-            ledger: ledger, profiles: profiles, clock: clock, zone: .utc, staleAfter: .seconds(60),
+            ledger: ledger, ballast: Ballast(path: ledger.path + ".ballast", bytes: 4096), profiles: profiles,
+            clock: clock, zone: .utc, staleAfter: .seconds(60),
             closingGap: .zero, mailboxes: [bus: mailbox], telemetry: telemetry, ledgerChanged: Signal(),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onLedgerLost: { _ in })
         try await site.start()
