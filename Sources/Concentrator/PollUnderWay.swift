@@ -26,6 +26,16 @@ struct PolledDevice {
         self.plans = plans
     }
 
+    /// What its polls cost the bus.
+    func cost(serial: SerialFormat, turnaround: Duration) -> PollCost {
+        func duration(_ pollClass: PollClass) -> Duration { plans[pollClass]?.duration ?? .zero }
+        let requests = plans.values.flatMap(\.requests).map { $0.duration(serial: serial, turnaround: turnaround) }
+        let most = plans.values.map(\.requests.count).max() ?? 0
+        return PollCost(
+            fast: duration(.fast), normal: duration(.normal), slow: duration(.slow),
+            longestRequest: requests.max() ?? .zero, pauses: profile.limits.requestGap * max(0, most - 1))
+    }
+
     /// As little as it takes to know that the device is there.
     var probe: ReadRequest? { plans[.fast]?.requests.first ?? plans[.normal]?.requests.first }
 }

@@ -6,12 +6,17 @@ public struct PollCost: Hashable, Sendable {
     public let slow: Duration
     /// The longest of its requests: orders and the fast class wait for one at most.
     public let longestRequest: Duration
+    /// The pauses that the model needs between the requests of its longest poll: others are asked in them.
+    public let pauses: Duration
 
-    public init(fast: Duration, normal: Duration, slow: Duration, longestRequest: Duration) {
+    public init(
+        fast: Duration, normal: Duration, slow: Duration, longestRequest: Duration, pauses: Duration = .zero
+    ) {
         self.fast = fast
         self.normal = normal
         self.slow = slow
         self.longestRequest = longestRequest
+        self.pauses = pauses
     }
 }
 
@@ -40,7 +45,8 @@ public struct PollFreshness: Hashable, Sendable {
         let slowRound = Self.sum(costs.map { max($0.slow, $0.normal) })
         let longestRequest = costs.map(\.longestRequest).max() ?? .zero
         let lostShare = Double(PollSchedule.lostSharePercent) / 100
-        let stall = PollSchedule.largestLostAllowance + longestRequest
+        let pauses = costs.map(\.pauses).max() ?? .zero
+        let stall = PollSchedule.largestLostAllowance + longestRequest + pauses
         let fastLoad = fastRound / periods.fast
         let regularLoad = normalRound / periods.normal + (slowRound - normalRound) / periods.slow
         let load = fastLoad + regularLoad + lostShare
@@ -59,7 +65,10 @@ public struct PollFreshness: Hashable, Sendable {
             + (isStarving ? periods.normal : .zero)
         worstSlowAge = max(periods.slow, worstNormalAge) + round + stall
         worstFastAge =
-            fast.isEmpty ? nil : max(periods.fast, fastRound + longestRequest * fast.count) + stall + longestRequest
+            fast.isEmpty
+            ? nil
+            : max(periods.fast, fastRound + longestRequest * fast.count) + stall
+                + longestRequest
     }
 
     public var keepsNormalAge: Bool { worstNormalAge <= Self.longestNormalAge }

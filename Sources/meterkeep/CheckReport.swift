@@ -12,8 +12,10 @@ struct CheckReport {
     let text: String
 
     /// - Throws: what keeps the daemon from starting.
-    init(_ configuration: GatewayConfiguration) throws {
+    /// - Parameter importFile: an import file whose devices are looked at, rather than those installed.
+    init(_ configuration: GatewayConfiguration, importFile: String? = nil) throws {
         let profiles = try ProfileFolder.load(configuration.profilesPath)
+        let meters = try Self.devices(configuration, profiles: profiles, importFile: importFile)
         var lines = ["gateway \(configuration.gateway)", "data \(configuration.dataPath)"]
         lines.append("profiles \(configuration.profilesPath): \(profiles.all.map(\.id).joined(separator: ", "))")
         for profile in profiles.all where !profile.isVerified {
@@ -27,7 +29,7 @@ struct CheckReport {
                     "bus \(bus.id): port \(bus.port) does not exist; plug the adapter in, or correct 'port' (ls /dev/serial/by-path)"
                 )
             }
-            lines += Self.plan(bus, profiles: profiles, periods: configuration.periods)
+            lines += Self.plan(bus, meters: meters, profiles: profiles, periods: configuration.periods)
         }
         if let platform = configuration.platform {
             do { try PlatformClient.check(platform) } catch { throw GatewayProblem.configuration("\(error)") }
@@ -41,17 +43,30 @@ struct CheckReport {
         text = lines.joined(separator: "\n")
     }
 
-    /// How long one normal poll of each model takes on this bus, and how many of them fit its period.
-    private static func plan(
-        _ bus: BusConfiguration, profiles: ProfileLibrary, periods: PollSchedule.Periods
-    ) -> [String] {
-        profiles.all.filter { $0.billing != nil }.map { profile in
-            let plan = ReadPlan(
-                wanted: profile.registers(upTo: .normal), limits: profile.limits, serial: bus.serial,
-                turnaround: .milliseconds(10))
-            let milliseconds = max(1, plan.duration.wholeMilliseconds)
-            let fitting = periods.normal.wholeMilliseconds / milliseconds
-            return "  \(profile.id): \(milliseconds) ms a poll, \(fitting) meters within the normal period"
+    private static func devices(
+        _ configuration: GatewayConfiguration, profiles: ProfileLibrary, importFile: String?
+    ) throws -> [SiteMeter] {
+        guard let importFile else {
+            do { return try InstalledDevices.read(ledgerPath: "\(configuration.dataPath)/ledger.db") } catch {
+                throw GatewayProblem.device("\(error)")
+            }
         }
+        guard let text = try? String(contentsOfFile: importFile, encoding: .utf8) else {
+            throw GatewayProblem.configuration(
+                "\(importFile) cannot be read as UTF-8 text; check its name and encoding")
+        }
+        let buses = Set(configuration.buses.map(\.id))
+        return try SiteImport(file: importFile, text: text, profiles: profiles, buses: buses).site.meters
+    }
+
+    /// How old the values of a bus get; where nothing is installed yet, what each model would cost.
+    private static func plan(
+        _ bus: BusConfiguration, meters: [SiteMeter], profiles: ProfileLibrary, periods: PollSchedule.Periods
+    ) -> [String] {
+        if meters.contains(where: { $0.address.bus == bus.id }) {
+            return BusPlan(bus, meters: meters, profiles: profiles, periods: periods).lines
+        }
+        return profiles.all.filter { $0.billing != nil }
+            .compactMap { BusPlan.model($0, on: bus, periods: periods) }
     }
 }

@@ -15,6 +15,8 @@ struct Daemon: AsyncParsableCommand {
 
     @Option(help: "The configuration file.") var config: String = "/etc/meterkeep/gateway.yaml"
     @Flag(help: "Check the configuration, say what would run, and end.") var check = false
+    @Option(help: "With --check: state the freshness for this import file, not for what is installed.")
+    var meters: String?
     @Option(help: "How much is logged.") var logLevel: LogLevel = .info
 
     enum LogLevel: String, ExpressibleByArgument, CaseIterable {
@@ -25,7 +27,7 @@ struct Daemon: AsyncParsableCommand {
         do {
             let configuration = try Self.load(config)
             if check {
-                print(try CheckReport(configuration).text)
+                print(try CheckReport(configuration, importFile: meters).text)
                 return
             }
             try await start(configuration)

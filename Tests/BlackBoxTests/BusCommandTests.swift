@@ -64,8 +64,10 @@ struct BusCommandTests {
         try busTellsOfUnits()
         try traceShowsFrames()
         #expect(try bench.ask("status").object?["answering"]?.integer == 3)
+        try checkStatesFreshness()
         daemon.signal(SIGTERM)
         #expect(daemon.finish().code == 0)
+        try checkStatesFreshness()
         try scanAlone()
         simulator.signal(SIGTERM)
         #expect(simulator.finish().code == 0)
@@ -125,6 +127,21 @@ struct BusCommandTests {
         #expect(failures.contains("no answer in time"), "\(failures)")
         try control("fault", "M-2", "dead", "off")
         try bench.until("it answers again") { try bench.ask("status").object?["answering"]?.integer == 3 }
+    }
+
+    /// Of what is installed, and of a file that is not; nothing is made or changed by it.
+    private func checkStatesFreshness() throws {
+        let before = bench.contents
+        let (said, code) = try Program.run(
+            "meterkeep", ["daemon", "--check", "--config", "\(bench.folder)/gateway.yaml"])
+        #expect(code == 0, "\(said)")
+        #expect(said.contains("  3 devices, load"), "\(said)")
+        #expect(said.contains("normal values at most"), "\(said)")
+        let (planned, _) = try Program.run(
+            "meterkeep",
+            ["daemon", "--check", "--config", "\(bench.folder)/gateway.yaml", "--meters", "\(bench.folder)/meters.csv"])
+        #expect(planned.contains("  2 devices, load"), "\(planned)")
+        #expect(bench.contents == before)
     }
 
     private func scanAlone() throws {
