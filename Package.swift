@@ -73,6 +73,7 @@ let shell: [Target] = [
         dependencies: [
             "BusSurvey", "Concentrator", "ConfigurationReader", "FieldBus", "MeterProfiles", "Metering", "Prepaid",
             "Storage", "UplinkProtocol", .asyncHTTPClient, .httpTypes, .hummingbird, .logging, .nioCore, .nioHTTP1,
+            .serviceLifecycle,
         ], swiftSettings: strict),
 ]
 

@@ -39,6 +39,8 @@ public struct GatewayConfiguration: Hashable, Sendable {
     public let closingGap: Duration
     /// How long readings wait to be committed together.
     public let telemetryCommitInterval: Duration
+    /// The port of the loopback interface where the metrics page is; nil: on the local API only.
+    public let metricsPort: Int?
     /// Nil: nothing goes upstream.
     public let platform: PlatformAddress?
     /// Records in a batch, at most.

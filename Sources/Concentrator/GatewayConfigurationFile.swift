@@ -7,7 +7,7 @@ private import UplinkHTTP
 extension GatewayConfiguration {
     private static let keys = [
         "gateway", "data", "socket", "profiles", "time_zone", "clock", "buses", "poll", "breakers", "telemetry",
-        "uplink",
+        "metrics", "uplink",
     ]
 
     /// Reads the configuration. Every key is explained in `etc/gateway.yaml`.
@@ -49,11 +49,14 @@ extension GatewayConfiguration {
         let closingGap = breakers?.integer("closing_gap_ms", in: 0...60_000, default: 500) ?? 500
         let telemetry = root.mapping("telemetry", keys: ["commit_seconds"])
         let commitSeconds = telemetry?.integer("commit_seconds", in: 1...600, default: 10) ?? 10
+        let metrics = root["metrics"].flatMap { $0.mapping(keys: ["port"]) }
+        let metricsPort = metrics.flatMap { $0.integer("port", in: 1...65_535) }
         return GatewayConfiguration(
             gateway: gateway, dataPath: data, socketPath: socket, profilesPath: profiles, timeZoneName: zone,
             clockSource: clock, buses: buses, periods: periods.periods, staleAfter: periods.staleAfter,
             closingGap: .milliseconds(closingGap),
-            telemetryCommitInterval: .seconds(commitSeconds), platform: platform.flatMap(\.?.address),
+            telemetryCommitInterval: .seconds(commitSeconds), metricsPort: metricsPort,
+            platform: platform.flatMap(\.?.address),
             batchRecords: platform.flatMap(\.?.batchRecords) ?? 200)
     }
 

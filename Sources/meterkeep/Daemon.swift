@@ -62,16 +62,20 @@ struct Daemon: AsyncParsableCommand {
         let api = LocalAPI(gateway: gateway).application(socketPath: configuration.socketPath, logger: quiet) {
             listening.raise()
         }
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            .init(
+                service: GatewayRun(gateway: gateway, listening: listening, logger: logger),
+                successTerminationBehavior: .gracefullyShutdownGroup,
+                failureTerminationBehavior: .gracefullyShutdownGroup),
+            .init(service: api, failureTerminationBehavior: .gracefullyShutdownGroup),
+        ]
+        if let port = configuration.metricsPort {
+            let page = MetricsServer(gateway: gateway, port: port, logger: quiet)
+            services.append(.init(service: page, failureTerminationBehavior: .gracefullyShutdownGroup))
+        }
         let group = ServiceGroup(
             configuration: .init(
-                services: [
-                    .init(
-                        service: GatewayRun(gateway: gateway, listening: listening, logger: logger),
-                        successTerminationBehavior: .gracefullyShutdownGroup,
-                        failureTerminationBehavior: .gracefullyShutdownGroup),
-                    .init(service: api, failureTerminationBehavior: .gracefullyShutdownGroup),
-                ],
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet))
+                services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet))
         do {
             try await group.run()
         } catch let problem as GatewayProblem {

@@ -1,4 +1,5 @@
 import Foundation
+import FoundationNetworking
 import Testing
 import UplinkProtocol
 
@@ -56,13 +57,17 @@ struct BusCommandTests {
     @Test("scan, bus, trace and metrics of a daemon that polls on; then a scan without one")
     func busCommands() throws {
         let simulator = try startSimulator()
-        try bench.write("gateway.yaml", bench.configuration(port: "\(bench.folder)/bus1"))
+        let port = 20_000 + Int(getpid()) % 20_000
+        try bench.write(
+            "gateway.yaml",
+            bench.configuration(port: "\(bench.folder)/bus1", extra: "metrics: { port: \(port) }"))
         let daemon = try bench.startDaemon()
         try install([1, 2])
         try bench.until("both answer") { try bench.ask("status").object?["answering"]?.integer == 2 }
         try scanFindsTheThird()
         try busTellsOfUnits()
         try traceShowsFrames()
+        try metricsPage(port: port)
         #expect(try bench.ask("status").object?["answering"]?.integer == 3)
         try checkStatesFreshness()
         daemon.signal(SIGTERM)
@@ -127,6 +132,33 @@ struct BusCommandTests {
         #expect(failures.contains("no answer in time"), "\(failures)")
         try control("fault", "M-2", "dead", "off")
         try bench.until("it answers again") { try bench.ask("status").object?["answering"]?.integer == 3 }
+    }
+
+    private func metricsPage(port: Int) throws {
+        let page = String(
+            decoding: try Data(contentsOf: try #require(URL(string: "http://127.0.0.1:\(port)/metrics"))), as: UTF8.self
+        )
+        for sample in [
+            "meterkeep_bus_open{bus=\"bus1\"} 1", "meterkeep_circuits 3", "meterkeep_ledger_usable 1",
+            "meterkeep_bus_transactions_total{bus=\"bus1\",purpose=\"normal\"} ",
+            "meterkeep_bus_seconds_total{bus=\"bus1\",phase=\"turnaround\"} ",
+            "meterkeep_meter_response_seconds{bus=\"bus1\",meter=\"M-1\",quantile=\"0.5\"} 0.",
+        ] {
+            #expect(page.contains("\n\(sample)"), "\(sample)")
+        }
+        // Every sample belongs to a family that says what it is.
+        let families = Set(
+            page.split(separator: "\n").filter { $0.hasPrefix("# TYPE ") }.map { $0.split(separator: " ")[2] })
+        for line in page.split(separator: "\n") where !line.hasPrefix("#") {
+            let name = line.prefix { $0 != "{" && $0 != " " }
+            #expect(families.contains(name), "\(line)")
+            #expect(line.split(separator: " ").last.flatMap { Double($0) } != nil, "\(line)")
+        }
+        let taken = try bench.write(
+            "second.yaml",
+            bench.configuration(port: "\(bench.folder)/bus1", data: "second", extra: "metrics: { port: 70000 }"))
+        let refused = try Program.run("meterkeep", ["daemon", "--check", "--config", taken])
+        #expect(refused.code == 78 && refused.text.contains("port"), "\(refused.text)")
     }
 
     /// Of what is installed, and of a file that is not; nothing is made or changed by it.
