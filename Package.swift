@@ -113,6 +113,15 @@ let programs: [Target] = [
             .unixSignals,
         ], swiftSettings: strict),
     .executableTarget(
+        name: "busbench",
+        dependencies: [
+            "Board", "Concentrator", "FieldBus", "MeterProfiles", "MeterSimulation", "Metering", "Prepaid",
+            .argumentParser, .logging,
+        ], swiftSettings: strict),
+    // A program in C, which does not link what a module map names.
+    .executableTarget(
+        name: "libmodbus-loop", dependencies: ["CModbus"], linkerSettings: [.linkedLibrary("modbus")]),
+    .executableTarget(
         name: "metersim",
         dependencies: ["ConfigurationReader", "MeterProfiles", "MeterSimulation", .argumentParser],
         swiftSettings: strict),

@@ -62,7 +62,7 @@ public final class BusMailbox: Sendable {
     }
 
     /// Wakes the bus, as at a stop.
-    func wake() { signal.raise() }
+    public func wake() { signal.raise() }
 
     /// Returns when something is sent, or after `longest`.
     func wait(longest: Duration) async { await signal.wait(longest: longest) }

@@ -1,14 +1,14 @@
 internal import BusSurvey
 internal import Failpoints
-internal import FieldBus
-internal import Logging
-internal import MeterProfiles
-internal import Metering
+public import FieldBus
+public import Logging
+public import MeterProfiles
+public import Metering
 internal import Prepaid
 
 /// Polls the devices of one bus and moves its breakers: between any two requests orders come first, then
 /// what the schedule says.
-struct BusService {
+public struct BusService: Sendable {
     let configuration: BusConfiguration
     let port: BusPort
     let mailbox: BusMailbox
@@ -26,6 +26,25 @@ struct BusService {
     private static let firstReopenPause: Duration = .milliseconds(500)
     private static let longestReopenPause: Duration = .seconds(5)
 
+    /// - Parameter report: takes what happened, in order; must return at once.
+    public init(
+        configuration: BusConfiguration, port: BusPort, mailbox: BusMailbox, profiles: ProfileLibrary,
+        periods: PollSchedule.Periods, clock: GatewayClock, progress: Progress, watch: BusWatch,
+        logger: Logger,
+        report: @escaping @Sendable (BusReport) -> Void
+    ) {
+        self.configuration = configuration
+        self.port = port
+        self.mailbox = mailbox
+        self.profiles = profiles
+        self.periods = periods
+        self.clock = clock
+        self.progress = progress
+        self.watch = watch
+        self.logger = logger
+        self.report = report
+    }
+
     /// What the bus knows while it runs.
     private struct State {
         var devices: [MeterID: PolledDevice] = [:]
@@ -37,7 +56,7 @@ struct BusService {
     }
 
     /// Runs until the task is cancelled.
-    func run() async {
+    public func run() async {
         var state = State(schedule: PollSchedule(periods: periods))
         var reopenPause = Self.firstReopenPause
         var isLost = false

@@ -128,12 +128,14 @@ public actor BusPort {
         let requestOut = attempt.sentAt + format.duration(ofCharacters: Double(request.count + 2))
         let answerBy = requestOut + max(.zero, timeout)
         var lastByteAt = requestOut
+        var delivery = DeliveryTrack(character: format.duration(ofCharacters: 1))
         var state = AnswerAssembler.State.waiting
         while state == .waiting {
             let deadline = attempt.deadline(answerBy: answerBy, lastByteAt: lastByteAt, serial: format)
             switch line.receive(into: &buffer, until: deadline) {
             case .bytes(let count):
                 lastByteAt = SerialLine.now()
+                delivery.took(count, at: lastByteAt)
                 state = attempt.assembler.take(buffer[..<count])
                 attempt.notice(requestOut: requestOut, lastByteAt: lastByteAt)
                 if state == .waiting, count <= 2 { rest(attempt.assembler.missing, from: lastByteAt) }
@@ -141,7 +143,8 @@ public actor BusPort {
             case .lost(let reason): return lose(attempt, reason)
             }
         }
-        freeAt = max(lastByteAt, requestOut) + silence
+        let isWhole = if case .done = state { true } else { false }
+        freeAt = max(isWhole ? delivery.endedAt ?? lastByteAt : lastByteAt, requestOut) + silence
         return finish(attempt, state, requestOut: requestOut, lastByteAt: lastByteAt)
     }
 

@@ -11,6 +11,7 @@ final class PacedLine: Sendable {
     private let slavePath: String
     private let link: String
     private let serial: SerialFormat
+    private let behaviour: WorldPlan.LineBehaviour
     /// When the line was last in use, as its pace says.
     private let busyUntil = Mutex<Int64>(0)
     private let isEnded = Atomic(false)
@@ -19,7 +20,9 @@ final class PacedLine: Sendable {
     private static let longestNap: Int64 = 50_000_000
 
     /// - Parameter link: the stable name; a link that stands there is replaced, nothing else is.
-    init(link: String, serial: SerialFormat) throws(SimulatorError) {
+    init(
+        link: String, serial: SerialFormat, behaviour: WorldPlan.LineBehaviour
+    ) throws(SimulatorError) {
         var status = stat()
         if lstat(link, &status) == 0, status.st_mode & S_IFMT != S_IFLNK {
             throw SimulatorError(description: "\(link) is there already and no link; choose another 'link'")
@@ -48,6 +51,7 @@ final class PacedLine: Sendable {
         self.slave = slave
         self.link = link
         self.serial = serial
+        self.behaviour = behaviour
         slavePath = String(decoding: path.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
@@ -65,9 +69,18 @@ final class PacedLine: Sendable {
         Glibc.close(master)
     }
 
-    /// The next request, once its last byte would have arrived on a real line, and whether it came too
-    /// early. Empty when nobody here can read it, nil when the line is ended.
-    func receive() -> (frame: [UInt8], isEarly: Bool)? {
+    struct Arrival {
+        /// Empty when nobody here can read it.
+        let frame: [UInt8]
+        let beganAt: Int64
+        /// It began before 3.5 characters of silence had passed.
+        let isEarly: Bool
+        /// Its devices do not take it.
+        let isDropped: Bool
+    }
+
+    /// The next request, once its last byte would have arrived on a real line. Nil when the line is ended.
+    func receive() -> Arrival? {
         var frame: [UInt8] = []
         var firstByteAt: Int64 = 0
         var lastByteAt: Int64 = 0
@@ -77,7 +90,9 @@ final class PacedLine: Sendable {
             let ready = clinux_wait_for_input(master, Self.longestNap)
             if ready == 0 {
                 // A request that does not go on is given up after half a second.
-                if !frame.isEmpty, Self.now() - lastByteAt > 500_000_000 { return (frame, false) }
+                if !frame.isEmpty, Self.now() - lastByteAt > 500_000_000 {
+                    return Arrival(frame: frame, beganAt: firstByteAt, isEarly: false, isDropped: false)
+                }
                 idleNaps += 1
                 if frame.isEmpty, idleNaps.isMultiple(of: 4) { clinux_rest_pty(slave) }
                 continue
@@ -92,20 +107,50 @@ final class PacedLine: Sendable {
             let silence = serial.interFrameSilence.wholeNanoseconds
             let isEarly = busyUntil.withLock { firstByteAt < $0 + silence }
             // In another format it is noise to every device here.
-            guard isInLineFormat else { return ([], false) }
+            guard isInLineFormat else {
+                return Arrival(frame: [], beganAt: firstByteAt, isEarly: false, isDropped: false)
+            }
             pass(characters: frame.count, from: firstByteAt)
-            return (frame, isEarly)
+            return Arrival(
+                frame: frame, beganAt: firstByteAt, isEarly: isEarly,
+                isDropped: isEarly && behaviour.dropsEarlyRequests)
         }
         return nil
     }
 
+    /// When the line was last in use, as its pace says.
+    var endOfUse: Int64 { busyUntil.withLock { $0 } }
+
     /// Sends an answer so that its last byte arrives when it would on the line.
     func answer(_ reply: BusReply) {
-        let start = busyUntil.withLock { $0 } + reply.turnaround.wholeNanoseconds
+        let start = endOfUse + reply.turnaround.wholeNanoseconds
         sleep(until: start)
-        pass(characters: reply.bytes.count, from: start)
+        switch behaviour.delivery {
+        case .frames:
+            pass(characters: reply.bytes.count, from: start)
+            deliver(reply.bytes[...])
+        case .fifo: deliverInBursts(reply.bytes, from: start)
+        }
+    }
+
+    /// A 16550 tells of eight characters at once, and of fewer when four characters of silence have passed.
+    private func deliverInBursts(_ bytes: [UInt8], from start: Int64) {
+        let character = serial.duration(ofCharacters: 1).wholeNanoseconds
+        busyUntil.withLock { $0 = start + Int64(bytes.count) * character }
+        var sent = 0
+        while sent + 8 <= bytes.count {
+            sleep(until: start + Int64(sent + 8) * character)
+            deliver(bytes[sent..<(sent + 8)])
+            sent += 8
+        }
+        guard sent < bytes.count else { return }
+        sleep(until: start + Int64(bytes.count + 4) * character)
+        deliver(bytes[sent...])
+    }
+
+    private func deliver(_ bytes: ArraySlice<UInt8>) {
         guard !isEnded.load(ordering: .relaxed) else { return }
-        _ = Glibc.write(master, reply.bytes, reply.bytes.count)
+        _ = Glibc.write(master, Array(bytes), bytes.count)
     }
 
     /// Whether the program at the other end has set the rate and parity of this line. Stop bits do not

@@ -1,7 +1,9 @@
+private import CLinux
 private import Dispatch
 private import Foundation
 private import Glibc
 public import MeterProfiles
+internal import Metering
 private import Synchronization
 
 /// What the line of one bus has seen.
@@ -24,30 +26,36 @@ public final class SimulatorHost: Sendable {
     private let isStopped = Atomic(false)
     private let started: Int64
     private let lines: [PacedLine]
+    private let names: [String]
     /// The threads that still use a line.
     private let serving = DispatchGroup()
     private let writeLog: Int32
+    private let requestLog: Int32
 
     /// Opens the terminals, links them to the names of the plan and starts to answer.
-    /// - Parameter writeLogPath: a file that gets a line of JSON for every write received.
+    /// - Parameters:
+    ///   - writeLogPath: a file that gets a line of JSON for every write received.
+    ///   - requestLogPath: a file that gets a line of JSON for every request.
     public init(
-        plan: WorldPlan, profiles: ProfileLibrary, writeLogPath: String? = nil
+        plan: WorldPlan, profiles: ProfileLibrary, writeLogPath: String? = nil, requestLogPath: String? = nil
     ) throws {
         let world = try World(plan, profiles: profiles)
-        let writeLog = writeLogPath.map { Glibc.open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644) } ?? -1
-        if writeLogPath != nil, writeLog < 0 {
-            throw SimulatorError(description: "\(writeLogPath ?? "") cannot be written; choose another --write-log")
-        }
+        let writeLog = try Self.openLog(writeLogPath, option: "--write-log")
+        let requestLog = try Self.openLog(requestLogPath, option: "--request-log")
         var lines: [PacedLine] = []
         do {
-            for bus in plan.buses { lines.append(try PacedLine(link: bus.link, serial: bus.serial)) }
+            for bus in plan.buses {
+                lines.append(try PacedLine(link: bus.link, serial: bus.serial, behaviour: bus.behaviour))
+            }
         } catch {
             for line in lines { line.close() }
-            if writeLog >= 0 { Glibc.close(writeLog) }
+            for log in [writeLog, requestLog] where log >= 0 { Glibc.close(log) }
             throw error
         }
         self.lines = lines
         self.writeLog = writeLog
+        self.requestLog = requestLog
+        names = plan.buses.map(\.name)
         self.world = Mutex(world)
         statistics = Mutex(plan.buses.map { _ in LineStatistics() })
         started = PacedLine.now()
@@ -62,7 +70,7 @@ public final class SimulatorHost: Sendable {
         }
     }
 
-    deinit { if writeLog >= 0 { Glibc.close(writeLog) } }
+    deinit { for log in [writeLog, requestLog] where log >= 0 { Glibc.close(log) } }
 
     /// Stops answering and removes the links. Returns when no thread uses a line any more, so that no byte
     /// reaches a descriptor that has become someone else's.
@@ -83,15 +91,28 @@ public final class SimulatorHost: Sendable {
 
     public var lineStatistics: [LineStatistics] { statistics.withLock { $0 } }
 
+    private static func openLog(_ path: String?, option: String) throws -> Int32 {
+        guard let path else { return -1 }
+        let log = Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+        guard log >= 0 else { throw SimulatorError(description: "\(path) cannot be written; choose another \(option)") }
+        return log
+    }
+
     private func serve(_ index: Int) {
+        clinux_sharpen_timers_of_this_thread()
         while !isStopped.load(ordering: .relaxed) {
-            guard let (frame, isEarly) = lines[index].receive() else { return }
+            guard let arrival = lines[index].receive() else { return }
+            let (frame, isEarly) = (arrival.frame, arrival.isEarly)
             statistics.withLock {
                 $0[index].requests += 1
                 if isEarly { $0[index].earlyRequests += 1 }
                 if ServerFrame.parse(frame) == nil { $0[index].unreadableRequests += 1 }
             }
             if frame.isEmpty { continue }
+            if arrival.isDropped {
+                log(arrival, reply: .none, bus: index)
+                continue
+            }
             let (reply, write) = withWorld { world in
                 let before = world.writes.count
                 let reply = world.answer(frame, bus: index)
@@ -99,13 +120,25 @@ public final class SimulatorHost: Sendable {
             }
             if let write { log(write) }
             if !reply.bytes.isEmpty { lines[index].answer(reply) }
+            log(arrival, reply: reply, bus: index)
         }
     }
 
-    private func log(_ write: ReceivedWrite) {
-        guard writeLog >= 0 else { return }
-        let line = Array((write.jsonText + "\n").utf8)
-        _ = Glibc.write(writeLog, line, line.count)
+    private func log(_ write: ReceivedWrite) { append(write.jsonText, to: writeLog) }
+
+    private func log(_ arrival: PacedLine.Arrival, reply: BusReply, bus index: Int) {
+        guard requestLog >= 0 else { return }
+        let record = RequestRecord(
+            bus: names[index], frame: arrival.frame, began: arrival.beganAt, ended: lines[index].endOfUse,
+            isEarly: arrival.isEarly, isAnswered: !reply.bytes.isEmpty,
+            turnaround: reply.turnaround.wholeNanoseconds)
+        append(record.jsonText, to: requestLog)
+    }
+
+    private func append(_ text: String, to log: Int32) {
+        guard log >= 0 else { return }
+        let line = Array((text + "\n").utf8)
+        _ = Glibc.write(log, line, line.count)
     }
 }
 

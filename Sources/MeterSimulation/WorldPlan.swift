@@ -26,7 +26,23 @@ public struct WorldPlan: Sendable {
         public let link: String
         public let serial: SerialFormat
         public let turnaroundMicroseconds: ClosedRange<Int64>
+        public let behaviour: LineBehaviour
         public let devices: [Device]
+    }
+
+    /// What a line does beyond carrying characters.
+    public struct LineBehaviour: Hashable, Sendable {
+        /// How the asker's UART hands over what came in.
+        public enum Delivery: String, Hashable, Sendable, CaseIterable {
+            /// A frame at a time.
+            case frames
+            /// As a 16550 does: eight characters together, fewer when four characters of silence have passed.
+            case fifo
+        }
+
+        public let delivery: Delivery
+        /// A device drops a request that began before 3.5 characters of silence, as many meters do.
+        public let dropsEarlyRequests: Bool
     }
 
     public let seed: UInt64
@@ -49,9 +65,11 @@ public struct WorldPlan: Sendable {
     }
 
     private static func bus(_ node: ConfigurationNode) -> Bus? {
-        let keys = ["name", "link", "baud", "format", "turnaround_us", "devices"]
+        let keys = ["name", "link", "baud", "format", "turnaround_us", "delivery", "drops_early", "devices"]
         guard let bus = node.mapping(keys: keys), let name = bus.text("name"), let link = bus.text("link"),
-            let serial = SerialFormat.read(bus)
+            let serial = SerialFormat.read(bus),
+            let delivery: LineBehaviour.Delivery = bus.choice("delivery", default: .frames),
+            let dropsEarly = bus.boolean("drops_early", default: false)
         else { return nil }
         let bounds = bus.list("turnaround_us").compactMap { $0.integer(in: 0...5_000_000).map(Int64.init) }
         var turnaround: ClosedRange<Int64> = 5_000...10_000
@@ -64,6 +82,7 @@ public struct WorldPlan: Sendable {
         }
         return Bus(
             name: name, link: link, serial: serial, turnaroundMicroseconds: turnaround,
+            behaviour: LineBehaviour(delivery: delivery, dropsEarlyRequests: dropsEarly),
             devices: bus.list("devices").compactMap(device))
     }
 

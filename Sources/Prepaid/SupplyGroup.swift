@@ -94,6 +94,17 @@ public struct BreakerOrder: Hashable, Sendable {
     public let rule: BreakerRule
     public let decidedAt: MonotonicTime
 
+    public init(
+        circuit: CircuitID, breaker: BreakerAddress, position: BreakerPosition, rule: BreakerRule,
+        decidedAt: MonotonicTime
+    ) {
+        self.circuit = circuit
+        self.breaker = breaker
+        self.position = position
+        self.rule = rule
+        self.decidedAt = decidedAt
+    }
+
     /// An order that could not be carried out within this time is given up and decided anew: meanwhile a
     /// recharge may have come, and nobody is cut by what was true before it.
     public static let longestWait: Duration = .seconds(5)

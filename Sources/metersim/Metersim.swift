@@ -50,9 +50,13 @@ struct Run: ParsableCommand {
     @Option(help: "A socket for the control channel.") var control: String?
     @Option(help: "A file that gets a line of JSON for every write received.") var writeLog: String?
 
+    @Option(help: "A file that gets a line of JSON for every request: when, which, whether too early.")
+    var requestLog: String?
+
     func run() throws {
         let (plan, profiles) = try options.load()
-        let host = try SimulatorHost(plan: plan, profiles: profiles, writeLogPath: writeLog)
+        let host = try SimulatorHost(
+            plan: plan, profiles: profiles, writeLogPath: writeLog, requestLogPath: requestLog)
         let finished = DispatchSemaphore(value: 0)
         let server = try control.map { try ControlServer(path: $0, host: host) { finished.signal() } }
         let signals = [SIGTERM, SIGINT].map { number in
