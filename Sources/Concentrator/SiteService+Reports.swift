@@ -108,7 +108,8 @@ extension SiteService {
         {
             change(key, now: reading.at) { group, site in
                 group.take(
-                    counter: counter, activePower: reading[.activePower], of: circuit, now: reading.at, site: site)
+                    counter: counter, activePower: reading[.activePower], reactivePower: reading.reactivePower,
+                    of: circuit, now: reading.at, site: site)
             }
             marks[circuit] = groups[key]?.circuits.first { $0.circuit.id == circuit }?.track.lastAccepted
         }
@@ -124,5 +125,14 @@ extension SiteService {
     private func reason(of meter: MeterID) -> String {
         if case .noData(let reason)? = observations[meter] { return reason.rawValue }
         return "unknown"
+    }
+}
+
+extension Reading {
+    /// mvar: as the meter has it, or what its apparent power leaves; nil where it has neither.
+    fileprivate var reactivePower: Int64? {
+        if let reactive = self[.reactivePower] { return reactive }
+        guard let apparent = self[.apparentPower], let active = self[.activePower] else { return nil }
+        return PowerSample.reactivePower(apparentMillivoltamperes: apparent, activeMilliwatts: active)
     }
 }

@@ -4,7 +4,10 @@ public import Metering
 public struct BreakerMemory: Hashable, Sendable {
     public var mode: OperatorMode
     public var isMaintenanceLocked: Bool
+    /// The safety lockout in force, of the two below.
     public var lockout: Lockout?
+    public var overload: ProtectionLockout
+    public var malignant: ProtectionLockout
     /// The position last ordered and not yet confirmed by a read-back.
     public var intended: BreakerPosition?
     /// The position last seen by a read-back.
@@ -19,7 +22,8 @@ public struct BreakerMemory: Hashable, Sendable {
     public init(
         mode: OperatorMode = .automatic, isMaintenanceLocked: Bool = false, lockout: Lockout? = nil,
         intended: BreakerPosition? = nil, confirmed: BreakerPosition? = nil, isOpenedElsewhere: Bool = false,
-        isReminderDone: Bool = false, timerWindow: TimerWindow? = nil
+        isReminderDone: Bool = false, timerWindow: TimerWindow? = nil,
+        overload: ProtectionLockout = ProtectionLockout(), malignant: ProtectionLockout = ProtectionLockout()
     ) {
         self.mode = mode
         self.isMaintenanceLocked = isMaintenanceLocked
@@ -29,6 +33,8 @@ public struct BreakerMemory: Hashable, Sendable {
         self.isOpenedElsewhere = isOpenedElsewhere
         self.isReminderDone = isReminderDone
         self.timerWindow = timerWindow
+        self.overload = overload
+        self.malignant = malignant
     }
 }
 

@@ -29,6 +29,7 @@ extension SupplyGroup {
         if circuits[index].reconciler.memory != before {
             outcome.change.breakers[circuits[index].circuit.id] = circuits[index].reconciler.memory
         }
+        followLockouts(at: index, now: now, into: &outcome)
     }
 
     func conditions(of state: CircuitState, now: Timestamp, site: SiteConditions) -> BreakerConditions {

@@ -19,8 +19,9 @@ extension SupplyGroup {
             urgency: Dictionary(urgency) { first, _ in first })
     }
 
-    /// Near the end of its balance every second counts; who is cut uses nothing.
+    /// Safety rules live on fast readings. Near the end of its balance every second counts; who is cut uses nothing.
     private func isUrgent(_ state: CircuitState) -> Bool {
+        if state.protection.needsFastPower { return true }
         guard let account, account.state == .open else { return false }
         return account.alarm >= .second && account.alarm != .cut
     }
@@ -50,6 +51,6 @@ extension CircuitState {
         if now.trust != .untrusted, let window = timer.window, window.until > now.wall {
             moments.append(now.monotonic + (window.until - now.wall))
         }
-        return moments
+        return moments + protection.moments(ahead: now)
     }
 }

@@ -21,6 +21,7 @@ public struct CircuitState: Hashable, Sendable {
     public internal(set) var gate: SwitchingGate
     public internal(set) var timer: CircuitTimer
     var reminder: LowBalanceReminder
+    var protection: CircuitProtection
     /// The stretch of the tariff that the last readings lay in.
     var stretch: TariffStretch?
     /// What the wanted move waits for; nil where none is wanted or it is under way.
@@ -46,6 +47,17 @@ public struct CircuitState: Hashable, Sendable {
         gate = SwitchingGate(rules: rules.switching)
         timer = CircuitTimer(table: rules.timer, remembered: memory.timerWindow)
         reminder = LowBalanceReminder(isDone: memory.isReminderDone)
+        protection = CircuitProtection(rules: rules, memory: memory)
+        if protection.needsFastPower { protection.note(in: &reconciler.memory) }
+    }
+
+    /// Takes new safety rules; a rule that stays the same goes on watching, and its lockout and count stay.
+    mutating func setProtection(_ rules: CircuitRules) {
+        let fresh = CircuitProtection(rules: rules, memory: reconciler.memory)
+        guard fresh.needsFastPower || protection.needsFastPower else { return }
+        if protection.overload?.settings != fresh.overload?.settings { protection.overload = fresh.overload }
+        if protection.malignant?.settings != fresh.malignant?.settings { protection.malignant = fresh.malignant }
+        protection.note(in: &reconciler.memory)
     }
 
     /// Whether no boundary of the tariff lies between the last posting and a reading.
@@ -180,9 +192,12 @@ public struct SupplyGroup: Hashable, Sendable {
     }
 
     /// A reading of one circuit's counter.
-    /// - Parameter activePower: mW, where the meter says.
+    /// - Parameters:
+    ///   - activePower: mW, where the meter says.
+    ///   - reactivePower: mvar, where the meter says.
     public mutating func take(
-        counter value: Int64, activePower: Int64?, of circuit: CircuitID, now: Timestamp, site: SiteConditions
+        counter value: Int64, activePower: Int64?, reactivePower: Int64? = nil, of circuit: CircuitID, now: Timestamp,
+        site: SiteConditions
     ) -> GroupOutcome {
         var outcome = GroupOutcome()
         guard let index = index(of: circuit) else { return outcome }
@@ -191,6 +206,9 @@ public struct SupplyGroup: Hashable, Sendable {
         let finding = circuits[index].track.observe(mark)
         note(finding, mark: mark, before: before, at: index, zone: site.zone, into: &outcome)
         circuits[index].activePower = activePower
+        if let activePower {
+            protect(activePower: activePower, reactivePower: reactivePower, at: index, now: now, into: &outcome)
+        }
         if !circuits[index].track.isQuarantined, finding != .pending {
             circuits[index].lastReadingAt = now.monotonic
             countReadingBelowCutOff(at: index, zone: site.zone)
@@ -271,6 +289,7 @@ public struct SupplyGroup: Hashable, Sendable {
         for order in sent {
             guard let index = index(of: order.circuit), let other = unkept.index(of: order.circuit) else { continue }
             circuits[index].reconciler = unkept.circuits[other].reconciler
+            circuits[index].protection = unkept.circuits[other].protection
         }
     }
 

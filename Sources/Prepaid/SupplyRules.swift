@@ -22,12 +22,21 @@ public struct AccountRules: Hashable, Sendable {
 public struct CircuitRules: Hashable, Sendable {
     public var switching: SwitchingRules
     public var timer: TimerTable
+    /// Nil: no limit is watched.
+    public var overload: OverloadSettings?
+    /// Nil: no appliance is forbidden.
+    public var malignant: MalignantLoadSettings?
 
     public static let standard = CircuitRules()
 
-    public init(switching: SwitchingRules = .standard, timer: TimerTable = .unused) {
+    public init(
+        switching: SwitchingRules = .standard, timer: TimerTable = .unused, overload: OverloadSettings? = nil,
+        malignant: MalignantLoadSettings? = nil
+    ) {
         self.switching = switching
         self.timer = timer
+        self.overload = overload
+        self.malignant = malignant
     }
 }
 
@@ -43,6 +52,7 @@ extension SupplyGroup {
             circuits[index].reconciler.rules = rules.switching
         }
         if circuits[index].timer.table != rules.timer { circuits[index].timer = CircuitTimer(table: rules.timer) }
+        circuits[index].setProtection(rules)
     }
 
     /// An operator's order to a circuit's breaker: automatic, guarantee or forced off.
@@ -59,7 +69,7 @@ extension SupplyGroup {
         remember(of: circuit, now: now, site: site) { $0.isMaintenanceLocked = isMaintenanceLocked }
     }
 
-    /// A protection's lockout began or ended.
+    /// A lockout by something that knows more than this circuit's own rules: it stands until it is taken back.
     public mutating func set(
         lockout: Lockout?, of circuit: CircuitID, now: Timestamp, site: SiteConditions
     ) -> GroupOutcome {

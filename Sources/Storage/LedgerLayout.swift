@@ -73,6 +73,9 @@ enum LedgerLayout {
             is_opened_elsewhere INTEGER NOT NULL DEFAULT 0 CHECK (is_opened_elsewhere IN (0, 1)),
             is_reminder_done INTEGER NOT NULL DEFAULT 0 CHECK (is_reminder_done IN (0, 1)),
             timer_window TEXT,
+            -- The lockouts of the safety rules with their trips of the last day, as JSON.
+            overload TEXT,
+            malignant TEXT,
             seal INTEGER NOT NULL DEFAULT 0,
             CHECK ((breaker_bus IS NULL) = (breaker_unit IS NULL) AND (breaker_bus IS NULL) = (breaker_point IS NULL)),
             UNIQUE (breaker_bus, breaker_unit, breaker_point)

@@ -103,12 +103,13 @@ enum SiteTables {
         try database.cachedStatement(
             sql: """
                 UPDATE circuit SET mode = ?, is_maintenance_locked = ?, lockout = ?, intended = ?, confirmed = ?,
-                    is_opened_elsewhere = ?, is_reminder_done = ?, timer_window = ? WHERE id = ?
+                    is_opened_elsewhere = ?, is_reminder_done = ?, timer_window = ?, overload = ?, malignant = ?
+                WHERE id = ?
                 """
         ).execute(arguments: [
             memory.mode.rawValue, memory.isMaintenanceLocked, memory.lockout?.rawValue, memory.intended?.rawValue,
             memory.confirmed?.rawValue, memory.isOpenedElsewhere, memory.isReminderDone, memory.timerWindow?.text,
-            circuit.rawValue,
+            memory.overload.text, memory.malignant.text, circuit.rawValue,
         ])
         try RowSeal.seal(.circuit, where: "id", is: circuit.rawValue, in: database)
     }
@@ -182,6 +183,11 @@ enum SiteTables {
         if let bus: String = row.read("breaker_bus"), let point: Int = row.read("breaker_point") {
             breaker = address(bus, row.read("breaker_unit")).map { BreakerAddress(device: $0, point: point) }
         }
+        let (overload, malignant): (ProtectionLockout, ProtectionLockout)
+        do {
+            overload = try ProtectionLockout(text: row.read("overload"))
+            malignant = try ProtectionLockout(text: row.read("malignant"))
+        } catch { throw DamagedContent("the lockouts of circuit '\(name)' cannot be read (\(error))") }
         return StoredCircuit(
             id: id, account: row.read("account", as: String.self).flatMap(AccountID.init), meter: meter,
             ratedPerHour: try row.need("rated_per_hour"), breaker: breaker, posted: try posted(row, boots: boots),
@@ -192,7 +198,9 @@ enum SiteTables {
                 confirmed: row.read("confirmed", as: String.self).flatMap(BreakerPosition.init),
                 isOpenedElsewhere: try row.need("is_opened_elsewhere"),
                 isReminderDone: try row.need("is_reminder_done"),
-                timerWindow: row.read("timer_window", as: String.self).flatMap(TimerWindow.init(text:))))
+                timerWindow: row.read("timer_window", as: String.self).flatMap(TimerWindow.init(text:)),
+                overload: overload,
+                malignant: malignant))
     }
 
     private static func posted(_ row: Row, boots: [Int64: BootID]) throws -> CounterMark? {

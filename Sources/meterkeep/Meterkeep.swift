@@ -14,7 +14,7 @@ struct Meterkeep: AsyncParsableCommand {
             """,
         subcommands: [
             Daemon.self, Import.self, Meters.self, Status.self, ConfirmCuts.self, LedgerCommand.self, Backup.self,
-            Restore.self, RaiseClock.self, BusCommand.self, TraceCommand.self, ScanCommand.self,
+            Restore.self, RaiseClock.self, Replay.self, BusCommand.self, TraceCommand.self, ScanCommand.self,
         ])
 
     static func main() async {

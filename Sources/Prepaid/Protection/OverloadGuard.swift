@@ -140,6 +140,13 @@ public struct OverloadGuard: Hashable, Sendable {
         return [.countCleared]
     }
 
+    /// When earlier trips are forgotten if nothing happens; nil where there are none to forget.
+    func clearing(after now: Timestamp) -> MonotonicTime? {
+        guard !isLockedOut, !lockout.trips.isEmpty else { return nil }
+        guard let quietSince, let quiet = now.elapsed(since: quietSince) else { return now.monotonic }
+        return now.monotonic + max(settings.clearAfter - quiet, .zero)
+    }
+
     /// An operator's release. The count starts again.
     public mutating func releaseByCommand(now: Timestamp) -> [OverloadFinding] {
         guard lockout.releaseByCommand() else { return [] }

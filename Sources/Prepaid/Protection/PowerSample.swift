@@ -17,6 +17,14 @@ public struct PowerSample: Hashable, Sendable {
         self.reactiveMillivars = reactiveMillivars.map(Self.clamped)
     }
 
+    /// √(S²−P²); 0 where the two figures leave nothing.
+    public static func reactivePower(apparentMillivoltamperes: Int64, activeMilliwatts: Int64) -> Int64 {
+        let apparent = clamped(apparentMillivoltamperes)
+        let active = clamped(activeMilliwatts)
+        guard apparent.magnitude > active.magnitude else { return 0 }
+        return wholeRoot(UInt64(apparent * apparent) - UInt64(active * active))
+    }
+
     private static func clamped(_ value: Int64) -> Int64 {
         min(max(value, -largestMilliwatts), largestMilliwatts)
     }

@@ -102,6 +102,13 @@ public struct ProtectionLockout: Hashable, Sendable {
         return isDue
     }
 
+    /// When a lockout in force ends by itself, as far as that is known; nil where it does not.
+    func release(after now: Timestamp) -> MonotonicTime? {
+        guard let inForce, case .after(let delay) = inForce.release else { return nil }
+        guard let elapsed = now.elapsed(since: inForce.since) else { return now.monotonic }
+        return now.monotonic + max(delay - elapsed, .zero)
+    }
+
     /// An operator's release: the count starts again. True where there was a lockout.
     mutating func releaseByCommand() -> Bool {
         trips = []

@@ -55,7 +55,7 @@ struct RecordingColumns {
         case .apparent(let index):
             let text = try cell(index, of: cells, line: line)
             if !text.isEmpty {
-                reactiveMillivars = reactivePower(
+                reactiveMillivars = PowerSample.reactivePower(
                     apparentMillivoltamperes: try number(text, "apparent_power_va", line: line),
                     activeMilliwatts: activeMilliwatts)
             }
@@ -129,13 +129,4 @@ private func dated(_ text: Substring) -> MonotonicTime? {
     guard (0..<84_006).contains(date.daysSince1970) else { return nil }
     let milliseconds = ((Int64(date.daysSince1970) * 24 + hours) * 60 + minutes) * 60_000 + seconds
     return MonotonicTime(nanoseconds: milliseconds * 1_000_000)
-}
-
-/// √(S²−P²); 0 where the two figures leave nothing.
-private func reactivePower(apparentMillivoltamperes: Int64, activeMilliwatts: Int64) -> Int64 {
-    let largest = PowerSample.largestMilliwatts
-    let apparent = min(abs(apparentMillivoltamperes), largest)
-    let active = min(abs(activeMilliwatts), largest)
-    guard apparent > active else { return 0 }
-    return wholeRoot(UInt64(apparent * apparent) - UInt64(active * active))
 }
