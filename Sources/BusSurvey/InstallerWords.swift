@@ -2,6 +2,11 @@ public import Metering
 
 /// Why a device brings no reading, and what to do about it, in the words of those who stand before it.
 public enum InstallerWords {
+    /// A port that cannot be used now.
+    public static func portGone(_ bus: BusID, _ port: String) -> String {
+        "bus \(bus): the port \(port) cannot be used; plug the adapter in again, it is used at once"
+    }
+
     /// - Parameters:
     ///   - profile: the model it is installed as.
     public static func remedy(_ reason: NoDataReason, at address: UnitAddress, profile: String) -> String {

@@ -34,7 +34,7 @@ public struct BusPlan: Sendable {
         let slow = Self.freshness(devices, serial: bus.serial, turnaround: Self.slowTurnaround, periods: periods)
         let fastCount = Self.fastCount(devices.count)
         var line =
-            "  \(devices.count) devices, load \(freshness.loadPerMille / 10) %: normal values at most "
+            "  \(devices.count) devices, \(load): normal values at most "
             + "\(Self.text(freshness.worstNormalAge)) old, slow ones \(Self.text(freshness.worstSlowAge))"
         if let fast = freshness.worstFastAge {
             line += ", fast ones \(Self.text(fast)) with \(fastCount) in the fast class"
@@ -43,6 +43,11 @@ public struct BusPlan: Sendable {
             "  meters taken to answer within \(Self.usualTurnaround.wholeMilliseconds) ms; within "
             + "\(Self.slowTurnaround.wholeMilliseconds) ms normal values get \(Self.text(slow.worstNormalAge)) old"
         return [line, assumption] + warning
+    }
+
+    private var load: String {
+        freshness.loadPerMille < 1000
+            ? "load \(freshness.loadPerMille / 10) %" : "asked in turn for their periods cannot be kept"
     }
 
     /// Nothing where all is well.

@@ -88,7 +88,12 @@ extension SiteService {
     private func takeAnswer(
         of meter: MeterID, values: [Channel: Int64]?, positions: [Int: BreakerPosition], now: Timestamp
     ) async {
-        if let values { await takeReading(Reading(meter: meter, at: now, values: values)) }
+        // A board answers without values: nothing is wrong with it then.
+        if let values {
+            await takeReading(Reading(meter: meter, at: now, values: values))
+        } else {
+            observations[meter] = nil
+        }
         guard let device = meters[meter]?.address else { return }
         for (point, position) in positions {
             guard let circuit = circuitOfBreaker[BreakerAddress(device: device, point: point)],

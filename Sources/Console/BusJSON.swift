@@ -31,6 +31,17 @@ enum BusJSON {
         ])
     }
 
+    static func troubles(_ troubles: [Trouble]) -> JSONValue {
+        .array(
+            troubles.map { trouble in
+                .object([
+                    "bus": .string(trouble.bus.rawValue),
+                    "unit": trouble.unit.map { .integer(Int64($0)) } ?? .null,
+                    "meter": trouble.meter.map { .string($0.rawValue) } ?? .null, "words": .string(trouble.words),
+                ])
+            })
+    }
+
     static func line(_ line: TraceLine, of traced: TracedTransaction, now: Timestamp) -> JSONValue {
         let wall = now.wall + (.zero - (now.monotonic - line.at))
         return .object([

@@ -66,7 +66,7 @@ public struct LocalAPI: Sendable {
                 "buses": .array(
                     gateway.configuration.buses.map {
                         .object(["bus": .string($0.id.rawValue), "port": .string($0.port)])
-                    }),
+                    }), "troubles": BusJSON.troubles(await gateway.troubles()),
                 "uplink": .object([
                     "condition": .string(uplink.condition), "ledger_queued": .integer(uplink.ledgerQueued),
                     "telemetry_queued": .integer(uplink.telemetryQueued),
@@ -85,6 +85,7 @@ public struct LocalAPI: Sendable {
                 "uplink": .string(uplink.condition),
                 "circuits": .array(status.circuits.map { MeterJSON.circuit($0, now: status.now) }),
                 "devices": .array(status.otherDevices.map(MeterJSON.device)),
+                "troubles": BusJSON.troubles(await gateway.troubles()),
             ]))
     }
 

@@ -19,6 +19,7 @@ struct MeterTable {
         let queued = answer.object?["queued"]?.integer ?? 0
         lines.append("")
         lines.append("uplink \(answer.object?["uplink"]?.string ?? "?"), \(queued) records wait")
+        lines += TroubleText.lines(answer.object?["troubles"], most: 20)
         text = lines.joined(separator: "\n")
     }
 
@@ -35,5 +36,19 @@ struct MeterTable {
             circuit["breaker"]?.string ?? "-", circuit["alarm"]?.string ?? "-",
             circuit["age_ms"]?.integer.map { FixedPoint.text($0 / 100, fractionDigits: 1) } ?? "-", why,
         ]
+    }
+}
+
+/// What is wrong on the buses, and what to do about it: a line each.
+enum TroubleText {
+    static func lines(_ troubles: JSONValue?, most: Int) -> [String] {
+        let all = troubles?.array ?? []
+        var lines = all.prefix(most).map { trouble in
+            let members = trouble.object ?? [:]
+            let name = members["meter"]?.string.map { "\($0): " } ?? ""
+            return "! \(name)\(members["words"]?.string ?? "")"
+        }
+        if all.count > most { lines.append("! and \(all.count - most) more (meterkeep meters --json)") }
+        return lines
     }
 }

@@ -80,6 +80,7 @@ struct Status: AsyncParsableCommand {
         let head = status["chain_head"]?.object ?? [:]
         print("gateway   \(status["gateway"]?.string ?? "?")")
         print("meters    \(status["answering"]?.integer ?? 0) of \(status["circuits"]?.integer ?? 0) answer")
+        for line in TroubleText.lines(status["troubles"], most: 10) { print("          \(line)") }
         print(
             "ledger    \(status["ledger_usable"]?.boolean == true ? "in order" : "unusable, breakers are held"), "
                 + "record \(head["seq"]?.integer ?? 0) \(String((head["hash"]?.string ?? "").prefix(12)))")

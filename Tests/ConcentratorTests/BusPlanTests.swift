@@ -33,7 +33,7 @@ struct BusPlanTests {
         #expect(plan.freshness.keepsNormalAge)
         #expect(plan.warning == [])
         let text = plan.lines.joined(separator: "\n")
-        #expect(text.contains("247 devices, load"), "\(text)")
+        #expect(text.contains("247 devices, asked in turn"), "\(text)")
         #expect(text.contains("normal values at most") && text.contains("slow ones"), "\(text)")
         #expect(text.contains("with 25 in the fast class"), "\(text)")
     }
