@@ -46,6 +46,7 @@ let edge: [Target] = [
     .target(name: "Failpoints", swiftSettings: strict),
     .systemLibrary(name: "CModbus", providers: [.apt(["libmodbus-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+    .target(name: "Compression", dependencies: ["CZlib"], swiftSettings: strict),
     .target(name: "Threading", dependencies: ["CLinux"], swiftSettings: strict),
     .target(
         name: "FieldBus", dependencies: ["CLinux", "CModbus", "MeterProfiles", "Metering", "Threading"],
@@ -57,7 +58,7 @@ let edge: [Target] = [
         swiftSettings: strict),
     .target(
         name: "UplinkHTTP",
-        dependencies: ["Metering", "UplinkProtocol", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioSSL],
+        dependencies: ["Compression", "Metering", "UplinkProtocol", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioSSL],
         swiftSettings: strict),
 ]
 
@@ -82,7 +83,8 @@ let workbench: [Target] = [
     .target(
         name: "ReferencePlatform",
         dependencies: [
-            "Metering", "Prepaid", "UplinkProtocol", .crypto, .grdb, .httpTypes, .hummingbird, .hummingbirdTLS,
+            "Compression", "Metering", "Prepaid", "UplinkProtocol", .crypto, .grdb, .httpTypes, .hummingbird,
+            .hummingbirdTLS,
             .logging, .nioCore,
             .nioSSL, .serviceLifecycle, .swiftASN1, .x509,
         ], swiftSettings: strict),
@@ -156,11 +158,13 @@ let tests: [Target] = [
     .testTarget(
         name: "UplinkHTTPTests",
         dependencies: [
-            "ReferencePlatform", "UplinkHTTP", "Metering", "Prepaid", "UplinkProtocol", .asyncHTTPClient, .hummingbird,
+            "Compression", "ReferencePlatform", "UplinkHTTP", "Metering", "Prepaid", "UplinkProtocol", .asyncHTTPClient,
+            .httpTypes, .hummingbird,
             .hummingbirdTLS, .logging, .nioCore, .nioSSL, .serviceLifecycle,
         ], swiftSettings: strict),
     .testTarget(
         name: "ConsoleTests", dependencies: ["Console", "Metering", "Prepaid", "UplinkProtocol"], swiftSettings: strict),
+    .testTarget(name: "CompressionTests", dependencies: ["Compression"], swiftSettings: strict),
     .testTarget(name: "LayeringTests", swiftSettings: strict),
     .testTarget(name: "BoardTests", dependencies: ["Board", "Metering"], swiftSettings: strict),
     .testTarget(

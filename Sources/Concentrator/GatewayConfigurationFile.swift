@@ -124,7 +124,7 @@ extension GatewayConfiguration {
     private static func readPlatform(
         _ node: ConfigurationNode, path: (String?) -> String?
     ) -> (address: PlatformAddress, batchRecords: Int)? {
-        let keys = ["url", "authority", "certificate", "key", "minimum_tls", "batch_records"]
+        let keys = ["url", "authority", "certificate", "key", "minimum_tls", "batch_records", "proxy"]
         guard let uplink = node.mapping(keys: keys), let url = uplink.text("url"),
             let authority = path(uplink.text("authority")), let certificate = path(uplink.text("certificate")),
             let key = path(uplink.text("key")),
@@ -134,9 +134,17 @@ extension GatewayConfiguration {
         if !url.hasPrefix("https://") {
             uplink["url"]?.refuse("'\(url)' is no HTTPS address", "write it like https://platform.example:8443")
         }
+        var proxy: String?
+        if let node = uplink["proxy"] {
+            proxy = node.text
+            if let proxy, !proxy.hasPrefix("http://") {
+                node.refuse("'uplink.proxy' is no proxy's address", "write it like http://proxy.example:3128")
+            }
+        }
         return (
             PlatformAddress(
-                url: url, authorityPath: authority, certificatePath: certificate, keyPath: key, minimumTLS: minimum),
+                url: url, authorityPath: authority, certificatePath: certificate, keyPath: key, minimumTLS: minimum,
+                proxy: proxy),
             records
         )
     }

@@ -37,7 +37,7 @@ extension SiteService {
         let isReleased = try ledger.release(actor: actor, at: clock.now())
         if isReleased {
             logger.notice("the ledger is released", metadata: ["actor": "\(actor)"])
-            ledgerChanged.raise()
+            ledgerChanged.ring()
             tick()
         }
         return isReleased

@@ -73,8 +73,8 @@ public final class RunningGateway: Sendable {
         if let movedAside {
             logger.error("telemetry.db was damaged; readings start anew", metadata: ["moved_to": "\(movedAside)"])
         }
-        let signals: [Log: Signal] = [.ledger: Signal(), .telemetry: Signal()]
-        telemetry = TelemetryService(store: telemetryStore, changed: signals[.telemetry] ?? Signal())
+        let bells = LogBells()
+        telemetry = TelemetryService(store: telemetryStore, changed: bells.telemetry)
         mailboxes = Dictionary(uniqueKeysWithValues: configuration.buses.map { ($0.id, BusMailbox()) })
         clerk = LedgerClerk(ledger: ledger, clock: clock, zone: zone, logger: logger)
         let started = clock.monotonicNow()
@@ -85,7 +85,7 @@ public final class RunningGateway: Sendable {
             ledger: ledger, ballast: ballast, profiles: profiles, clock: clock, zone: zone,
             staleAfter: configuration.staleAfter,
             closingGap: configuration.closingGap,
-            mailboxes: mailboxes, telemetry: telemetry, ledgerChanged: signals[.ledger] ?? Signal(), logger: logger,
+            mailboxes: mailboxes, telemetry: telemetry, ledgerChanged: bells.ledger, logger: logger,
             onLedgerLost: { [directory, logger] error in
                 if case .damaged(_, let fault) = error {
                     do { try directory.noteDamage(fault) } catch {
@@ -101,7 +101,7 @@ public final class RunningGateway: Sendable {
         uplink = client.map { [site, telemetry, clock, progress] client in
             UplinkService(
                 client: client, gateway: configuration.gateway, site: site, telemetry: telemetry,
-                ledgerEpoch: ledger.epoch, batchRecords: configuration.batchRecords, signals: signals, clock: clock,
+                ledgerEpoch: ledger.epoch, batchRecords: configuration.batchRecords, bells: bells, clock: clock,
                 progress: progress, logger: logger)
         }
     }

@@ -54,7 +54,7 @@ extension SiteService {
         ]
         transaction.changes.append(note)
         try ledger.commit(transaction, at: now)
-        ledgerChanged.raise()
+        ledgerChanged.ring()
         await telemetry.commit()
         let marks = await telemetry.lastAccepted()
         // Read after the last wait: what was posted meanwhile is in it.

@@ -20,7 +20,7 @@ public actor SiteService {
     let mailboxes: [BusID: BusMailbox]
     let telemetry: TelemetryService
     /// Raised when the ledger log has grown.
-    let ledgerChanged: Signal
+    let ledgerChanged: Bell
     /// Called once when the ledger must not be written again before it is opened anew.
     let onLedgerLost: @Sendable (StorageError) -> Void
     private let executor: ThreadExecutor
@@ -56,7 +56,7 @@ public actor SiteService {
     init(
         ledger: LedgerStore, ballast: Ballast, profiles: ProfileLibrary, clock: GatewayClock, zone: TimeZoneTable,
         staleAfter: Duration, closingGap: Duration, mailboxes: [BusID: BusMailbox], telemetry: TelemetryService,
-        ledgerChanged: Signal,
+        ledgerChanged: Bell,
         logger: Logger, onLedgerLost: @escaping @Sendable (StorageError) -> Void
     ) {
         self.ledger = ledger
@@ -144,7 +144,7 @@ public actor SiteService {
         do {
             try commitWithRoom(transaction, at: now)
             isLedgerUsable = true
-            ledgerChanged.raise()
+            ledgerChanged.ring()
             return true
         } catch {
             if isLedgerUsable {
@@ -186,7 +186,7 @@ public actor SiteService {
         var change = LedgerChange()
         change.events = events
         try ledger.commit(LedgerTransaction(changes: [change], actor: actor), at: now)
-        ledgerChanged.raise()
+        ledgerChanged.ring()
     }
 
     private func dispatch(_ orders: [BreakerOrder]) {

@@ -7,7 +7,7 @@ public import UplinkProtocol
 public actor TelemetryService {
     private let store: TelemetryStore
     private let executor: ThreadExecutor
-    private let changed: Signal
+    private let changed: Bell
     private var waiting: [Reading] = []
     private var marks: [CircuitID: CounterMark] = [:]
     public private(set) var lastProblem: String?
@@ -18,7 +18,7 @@ public actor TelemetryService {
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
     public nonisolated let epoch: String
 
-    public init(store: TelemetryStore, changed: Signal) {
+    public init(store: TelemetryStore, changed: Bell) {
         self.store = store
         self.changed = changed
         epoch = store.epoch
@@ -41,7 +41,7 @@ public actor TelemetryService {
             waiting = []
             marks = [:]
             lastProblem = nil
-            changed.raise()
+            changed.ring()
             return evicted
         } catch {
             lastProblem = error.description
@@ -60,6 +60,9 @@ public actor TelemetryService {
     public func advance(_ consumer: String, through sequence: Int64) throws(StorageError) {
         try store.advanceCursor(of: consumer, through: sequence)
     }
+
+    /// The number of the newest record that is committed.
+    public func lastSequence() -> Int64 { store.lastSequence }
 
     /// Readings that a consumer has not acknowledged, those not yet committed included.
     public func queued(for consumer: String) -> Int64 {

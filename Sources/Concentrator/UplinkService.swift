@@ -5,25 +5,26 @@ private import Synchronization
 internal import UplinkHTTP
 internal import UplinkProtocol
 
-/// How the way upstream is, for people.
-public struct UplinkStatus: Hashable, Sendable {
-    public var condition = "off"
-    public var ledgerQueued: Int64 = 0
-    public var telemetryQueued: Int64 = 0
-    public var problem: String?
-
-    public init() {}
-}
-
-/// Sends both logs to the platform and takes its commands: three loops that do not wait for one another.
+/// Sends both logs to the platform and takes its commands: loops that do not wait for one another.
 final class UplinkService: Sendable {
+    /// What has an upload loop, and so a connection, of its own.
+    private enum Lane: String, CaseIterable {
+        case ledger = "ledger upload"
+        case telemetry = "telemetry upload"
+        /// Live readings, while the loop above sends what an outage left behind.
+        case live = "live upload"
+
+        var log: Log { self == .ledger ? .ledger : .telemetry }
+    }
+
     private let client: PlatformClient
     private let gateway: GatewayID
     private let site: SiteService
     private let telemetry: TelemetryService
     private let ledgerEpoch: String
     private let batchRecords: Int
-    private let signals: [Log: Signal]
+    private let bells: LogBells
+    private let outgoing: OutgoingTelemetry
     private let clock: GatewayClock
     private let progress: Progress
     private let logger: Logger
@@ -36,7 +37,7 @@ final class UplinkService: Sendable {
 
     init(
         client: PlatformClient, gateway: GatewayID, site: SiteService, telemetry: TelemetryService, ledgerEpoch: String,
-        batchRecords: Int, signals: [Log: Signal], clock: GatewayClock, progress: Progress, logger: Logger
+        batchRecords: Int, bells: LogBells, clock: GatewayClock, progress: Progress, logger: Logger
     ) {
         self.client = client
         self.gateway = gateway
@@ -44,7 +45,8 @@ final class UplinkService: Sendable {
         self.telemetry = telemetry
         self.ledgerEpoch = ledgerEpoch
         self.batchRecords = batchRecords
-        self.signals = signals
+        self.bells = bells
+        outgoing = OutgoingTelemetry(telemetry: telemetry, consumer: Self.consumer, batchRecords: batchRecords)
         self.clock = clock
         self.progress = progress
         self.logger = logger
@@ -55,26 +57,27 @@ final class UplinkService: Sendable {
     /// Runs until the task is cancelled.
     func run() async {
         await withTaskGroup(of: Void.self) { group in
-            for log in Log.allCases { group.addTask { await self.push(log) } }
+            for lane in Lane.allCases { group.addTask { await self.push(lane) } }
             group.addTask { await self.takeCommands() }
             await group.waitForAll()
         }
         await client.shutdown()
     }
 
-    private func push(_ log: Log) async {
+    private func push(_ lane: Lane) async {
         var session = UplinkSession(fullBatch: batchRecords)
         var generator = SystemRandomNumberGenerator()
         var frozen: Batch?
         while !Task.isCancelled {
-            progress.moved(.uplink, "\(log) upload", at: clock.monotonicNow())
+            progress.moved(.uplink, lane.rawValue, at: clock.monotonicNow())
+            let heard = bell(lane).rings
             do {
-                if frozen == nil { frozen = try await nextBatch(of: log, limit: session.batchLimit) }
+                if frozen == nil { frozen = try await nextBatch(of: lane, limit: session.batchLimit) }
             } catch {
                 note(problem: error.description)
             }
             guard let batch = frozen else {
-                await signals[log]?.wait(longest: .seconds(1))
+                await bell(lane).wait(after: heard, longest: .seconds(1))
                 continue
             }
             let outcome = await client.send(batch)
@@ -82,47 +85,66 @@ final class UplinkService: Sendable {
             note(outcome, condition: session.condition)
             switch action {
             case .advance(let through, let refused):
-                for refusal in refused {
-                    logger.error(
-                        "the platform refused a record for good",
-                        metadata: ["log": "\(log)", "seq": "\(refusal.sequence)", "reason": "\(refusal.reason)"])
-                }
                 do {
-                    try await advance(log, through: through)
+                    try await advance(lane, batch: batch, through: through)
                     frozen = nil
                 } catch {
                     // Sent again: the platform takes each record once.
                     note(problem: error.description)
-                    await pause("\(log) upload", .seconds(1))
+                    await pause(lane.rawValue, .seconds(1))
                 }
+                for refusal in refused { log(refusal, of: lane) }
             case .shrink: frozen = nil
-            case .retry(let pauseLength): await pause("\(log) upload", pauseLength)
+            case .withhold(let refusal):
+                log(refusal, of: lane)
+                frozen = batch.withholding(reason: refusal.reason)
+            case .reconsider(let pauseLength):
+                await pause(lane.rawValue, pauseLength)
+                frozen = nil
+            case .retry(let pauseLength): await pause(lane.rawValue, pauseLength)
             }
             await updateQueues()
         }
     }
 
-    private func nextBatch(of log: Log, limit: Int) async throws(StorageError) -> Batch? {
-        switch log {
+    /// What rings when a lane may have something to send.
+    private func bell(_ lane: Lane) -> Bell {
+        switch lane {
+        case .ledger: bells.ledger
+        case .telemetry: bells.telemetry
+        case .live: outgoing.isLive ? bells.telemetry : outgoing.opened
+        }
+    }
+
+    private func log(_ refusal: Refusal, of lane: Lane) {
+        logger.error(
+            "the platform refused a record; it stays in the gateway's own log",
+            metadata: ["log": "\(lane.log)", "seq": "\(refusal.sequence)", "reason": "\(refusal.reason)"])
+    }
+
+    private func nextBatch(of lane: Lane, limit: Int) async throws(StorageError) -> Batch? {
+        switch lane {
         case .ledger:
             let (records, head) = try await site.unsentRecords(for: Self.consumer, limit: limit)
             return Batch(
-                gateway: gateway, epoch: ledgerEpoch, log: log, chainHead: head,
+                gateway: gateway, epoch: ledgerEpoch, log: .ledger, chainHead: head,
                 records: records.map { ($0.sequence, $0.json) })
-        case .telemetry:
-            let cursor = try await telemetry.cursor(of: Self.consumer)
-            let records = try await telemetry.records(after: cursor, limit: limit)
+        case .telemetry, .live:
+            let records =
+                lane == .live ? try await outgoing.live(limit: limit) : try await outgoing.backlog(limit: limit)
+            guard !records.isEmpty else { return nil }
             let head = try await site.chainHead()
             return Batch(
-                gateway: gateway, epoch: telemetry.epoch, log: log, chainHead: head,
+                gateway: gateway, epoch: telemetry.epoch, log: .telemetry, chainHead: head,
                 records: records.map { ($0.sequence, $0.json) })
         }
     }
 
-    private func advance(_ log: Log, through: Int64) async throws(StorageError) {
-        switch log {
+    private func advance(_ lane: Lane, batch: Batch, through: Int64) async throws(StorageError) {
+        switch lane {
         case .ledger: try await site.advance(Self.consumer, through: through)
-        case .telemetry: try await telemetry.advance(Self.consumer, through: through)
+        case .telemetry: try await outgoing.acknowledgedBacklog(through: through)
+        case .live: try await outgoing.acknowledgedLive(from: batch.first, through: through)
         }
     }
 
@@ -184,6 +206,7 @@ final class UplinkService: Sendable {
     private func note(problem: String) { state.withLock { $0.problem = problem } }
 
     private func updateQueues() async {
+        if let problem = client.certificateProblem { note(problem: problem.description) }
         let ledger = await site.queued(for: Self.consumer)
         let readings = await telemetry.queued(for: Self.consumer)
         state.withLock { ($0.ledgerQueued, $0.telemetryQueued) = (ledger, readings) }

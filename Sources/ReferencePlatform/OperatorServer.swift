@@ -71,8 +71,22 @@ public struct OperatorServer: Sendable {
             return PlatformServer.answer(.ok, .array(records))
         }
         router.post("/recharges") { request, _ in try await issue(request) }
+        router.get("/faults") { _, _ in PlatformServer.answer(.ok, server.faults.json) }
+        router.post("/faults") { request, _ in try await setFault(request) }
         return Application(
             router: router, configuration: .init(address: .unixDomainSocket(path: socketPath)), logger: logger)
+    }
+
+    private func setFault(_ request: Request) async throws -> Response {
+        let bytes = Array(try await request.body.collect(upTo: 64 * 1024).readableBytesView)
+        do {
+            try server.faults.set(json: try StrictJSON.parse(bytes))
+            return PlatformServer.answer(.ok, server.faults.json)
+        } catch let problem as FieldProblem {
+            return PlatformServer.answer(.badRequest, .object(["error": .string(problem.description)]))
+        } catch let problem as JSONProblem {
+            return PlatformServer.answer(.badRequest, .object(["error": .string(problem.description)]))
+        }
     }
 
     private func issue(_ request: Request) async throws -> Response {

@@ -1,3 +1,4 @@
+internal import Compression
 internal import Foundation
 internal import HTTPTypes
 public import Hummingbird
@@ -41,6 +42,8 @@ struct PlatformContext: RequestContext {
 public struct PlatformServer: Sendable {
     let store: PlatformStore
     let bell: CommandBell
+    /// What the platform is to do wrong.
+    public let faults = FaultSwitch()
 
     /// Batches above this are answered with 413.
     static let largestBatch = 4 * 1024 * 1024
@@ -58,10 +61,10 @@ public struct PlatformServer: Sendable {
     ) throws -> some ApplicationProtocol {
         let router = Router(context: PlatformContext.self)
         router.post("/v1/gateways/:gateway/batches") { request, context in
-            try await takeBatch(request, context)
+            try await faults.applied(to: .batches, context.channel) { try await takeBatch(request, context) }
         }
         router.get("/v1/gateways/:gateway/commands") { request, context in
-            try await giveCommands(request, context)
+            try await faults.applied(to: .commands, context.channel) { try await giveCommands(request, context) }
         }
         return Application(
             router: router, server: try .tls(.http1(), tlsConfiguration: tls),
@@ -103,12 +106,20 @@ public struct PlatformServer: Sendable {
 
     private func takeBatch(_ request: Request, _ context: PlatformContext) async throws -> Response {
         let gateway = try await gateway(context)
-        let bytes = Array(try await request.body.collect(upTo: Self.largestBatch).readableBytesView)
+        var bytes = Array(try await request.body.collect(upTo: Self.largestBatch).readableBytesView)
         if let name = HTTPField.Name("Content-Digest"), let digest = request.headers[name] {
             let expected = "sha-256=:\(Data(ChainHash.of(bytes).bytes).base64EncodedString()):"
             guard digest == expected else {
                 throw HTTPError(.badRequest, message: "the body does not match its Content-Digest")
             }
+        }
+        switch request.headers[.contentEncoding] {
+        case nil: break
+        case "gzip": bytes = try Self.expand(bytes)
+        case let other?:
+            throw HTTPError(
+                .unsupportedMediaType, headers: [.acceptEncoding: "gzip"],
+                message: "bodies are taken as they are or with gzip, not \(other)")
         }
         do {
             let batch = try Batch(bytes: bytes)
@@ -122,6 +133,15 @@ public struct PlatformServer: Sendable {
             context.logger.error("a batch does not follow", metadata: ["gateway": "\(gateway)", "what": "\(what)"])
             try store.noteFault(of: gateway, what, now: Self.now())
             return Self.answer(.conflict, .object(["error": .string(what)]))
+        }
+    }
+
+    private static func expand(_ bytes: [UInt8]) throws -> [UInt8] {
+        do { return try Gzip.expand(bytes, limit: largestBatch) } catch {
+            switch error {
+            case .malformed: throw HTTPError(.badRequest, message: error.description)
+            case .tooLong: throw HTTPError(.contentTooLarge, message: error.description)
+            }
         }
     }
 

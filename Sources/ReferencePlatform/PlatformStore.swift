@@ -84,8 +84,8 @@ public final class PlatformStore: Sendable {
             alarm TEXT NOT NULL DEFAULT 'none', PRIMARY KEY (gateway, name)
         ) STRICT, WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS meter (
-            gateway TEXT NOT NULL, name TEXT NOT NULL, heard_at INTEGER NOT NULL, reading TEXT NOT NULL,
-            PRIMARY KEY (gateway, name)
+            gateway TEXT NOT NULL, name TEXT NOT NULL, epoch TEXT NOT NULL, sequence INTEGER NOT NULL,
+            heard_at INTEGER NOT NULL, reading TEXT NOT NULL, PRIMARY KEY (gateway, name)
         ) STRICT, WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS command (
             gateway TEXT NOT NULL, position INTEGER NOT NULL, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
@@ -222,6 +222,13 @@ public final class PlatformStore: Sendable {
                     gateway: $0["gateway"], id: $0["id"], position: $0["position"], kind: $0["kind"],
                     state: $0["state"], outcome: $0["outcome"])
             }
+        }
+    }
+
+    /// How many records of a log are kept, of all gateways.
+    public func count(of log: UplinkProtocol.Log) throws -> Int {
+        try queue.read { database in
+            try Int.fetchOne(database, sql: "SELECT count(*) FROM record WHERE log = ?", arguments: [log.rawValue]) ?? 0
         }
     }
 

@@ -50,6 +50,6 @@ extension RecordIntake {
             database,
             sql: "SELECT bytes FROM record WHERE gateway = ? AND epoch = ? AND log = 'ledger' AND sequence = ?",
             arguments: [batch.gateway.rawValue, epoch, sequence]
-        ).map { ChainHash.of(Array($0.utf8)) }
+        ).map { try Self.hash($0) }
     }
 }

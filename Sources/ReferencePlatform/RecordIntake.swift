@@ -34,18 +34,17 @@ struct RecordIntake {
     mutating func take(_ json: JSONValue) throws {
         guard let sequence = json.object?["seq"]?.integer else { throw BatchProblem.malformed("a record without seq") }
         let bytes = json.canonicalText
-        if sequence <= through {
-            try compare(sequence, bytes)
-            return
-        }
+        // Readings may come in any order: live ones before those of an outage.
+        if sequence <= through, try isKnown(sequence, json, bytes) { return }
         switch batch.log {
+        case .ledger where json.isWithheldRecord: try takeWithheld(json)
         case .ledger: try takeLedger(json)
         case .telemetry: try takeTelemetry(json)
         }
         try database.execute(
             sql: "INSERT INTO record VALUES (?, ?, ?, ?, ?)",
             arguments: [batch.gateway.rawValue, batch.epoch, batch.log.rawValue, sequence, bytes])
-        through = sequence
+        through = max(through, sequence)
     }
 
     func finish() throws {
@@ -64,28 +63,52 @@ struct RecordIntake {
             ])
     }
 
-    /// A record that is known already must be the same, byte for byte.
-    private func compare(_ sequence: Int64, _ bytes: String) throws {
+    /// Whether a record was taken before. It must be the same then, byte for byte; or the one that was
+    /// withheld in its place.
+    private func isKnown(_ sequence: Int64, _ json: JSONValue, _ bytes: String) throws -> Bool {
         let known = try String.fetchOne(
             database,
             sql: "SELECT bytes FROM record WHERE gateway = ? AND epoch = ? AND log = ? AND sequence = ?",
             arguments: [batch.gateway.rawValue, batch.epoch, batch.log.rawValue, sequence])
+        guard let known else { return batch.log == .ledger }
         // Not `==`, which takes different bytes of the same letter for the same text.
-        guard known.map({ $0.utf8.elementsEqual(bytes.utf8) }) ?? true else {
+        if known.utf8.elementsEqual(bytes.utf8) { return true }
+        guard batch.log == .ledger, try Self.hash(known) == Self.hash(bytes) else {
             throw BatchProblem.doesNotFollow(
                 "record \(sequence) of the \(batch.log.rawValue) log was another one before")
+        }
+        return true
+    }
+
+    /// The hash of a ledger record as it was taken, whole or withheld.
+    static func hash(_ bytes: String) throws -> ChainHash {
+        let json = try StrictJSON.parse(bytes)
+        return json.isWithheldRecord ? try WithheldRecord(json: json).hash : ChainHash.of(Array(bytes.utf8))
+    }
+
+    /// The chain goes on behind a record whose content the gateway could not bring through.
+    private mutating func takeWithheld(_ json: JSONValue) throws {
+        let record: WithheldRecord
+        do { record = try WithheldRecord(json: json) } catch { throw BatchProblem.malformed("\(error)") }
+        try checkFollows(record.sequence, record.previous)
+        hash = record.hash
+        try PlatformStore.noteFault(
+            of: batch.gateway, "record \(record.sequence) was withheld: \(record.reason)", now: now, in: database)
+    }
+
+    private func checkFollows(_ sequence: Int64, _ previous: ChainHash) throws {
+        guard sequence == through + 1 else {
+            throw BatchProblem.doesNotFollow("record \(sequence) came, \(through + 1) was expected")
+        }
+        guard previous == hash else {
+            throw BatchProblem.doesNotFollow("record \(sequence) does not continue the chain")
         }
     }
 
     private mutating func takeLedger(_ json: JSONValue) throws {
         let record: LedgerRecord
         do { record = try LedgerRecord(json: json) } catch { throw BatchProblem.malformed("\(error)") }
-        guard record.sequence == through + 1 else {
-            throw BatchProblem.doesNotFollow("record \(record.sequence) came, \(through + 1) was expected")
-        }
-        guard record.previous == hash else {
-            throw BatchProblem.doesNotFollow("record \(record.sequence) does not continue the chain")
-        }
+        try checkFollows(record.sequence, record.previous)
         hash = record.hash
         switch record.body {
         case .posting(let posting):
@@ -117,11 +140,14 @@ struct RecordIntake {
         guard case .reading(let reading) = record.body else { return }
         try database.execute(
             sql: """
-                INSERT INTO meter VALUES (?, ?, ?, ?)
-                ON CONFLICT (gateway, name) DO UPDATE SET heard_at = excluded.heard_at, reading = excluded.reading
+                INSERT INTO meter VALUES (?, ?, ?, ?, ?, ?)
+                ON CONFLICT (gateway, name) DO UPDATE SET epoch = excluded.epoch, sequence = excluded.sequence,
+                    heard_at = excluded.heard_at, reading = excluded.reading
+                WHERE excluded.sequence > sequence OR excluded.epoch <> epoch
                 """,
             arguments: [
-                batch.gateway.rawValue, reading.meter.rawValue, now.millisecondsSince1970, json.canonicalText,
+                batch.gateway.rawValue, reading.meter.rawValue, batch.epoch, record.sequence,
+                now.millisecondsSince1970, json.canonicalText,
             ])
     }
 }

@@ -19,6 +19,10 @@ public enum UplinkAction: Hashable, Sendable {
     case retry(after: Duration)
     /// Build the batch anew with at most this many records.
     case shrink(to: Int)
+    /// Send a `WithheldRecord` in place of the batch's one ledger record: the chain needs its place.
+    case withhold(Refusal)
+    /// Even that was refused: after this pause, send the record itself again.
+    case reconsider(after: Duration)
 }
 
 /// How the way to the platform is.
@@ -34,7 +38,7 @@ public enum UplinkCondition: String, Hashable, Sendable, CaseIterable {
 /// | 413 | the batch is split |
 /// | 401, 403, 409 | all is kept, tried slowly |
 /// | 429, 503 | Retry-After is honoured |
-/// | other 4xx | the batch is halved until one record is left, and that one is quarantined (see `setAside`) |
+/// | other 4xx | the batch is halved until one record is left; a reading is then left out, a ledger record withheld |
 /// | 5xx, no answer, a 2xx that acknowledges nothing | exponential back-off with full jitter |
 public struct UplinkSession: Hashable, Sendable {
     public private(set) var condition: UplinkCondition = .idle
@@ -72,9 +76,12 @@ public struct UplinkSession: Hashable, Sendable {
         if case .acknowledged(let acknowledgement) = outcome {
             condition = .up
             failures = 0
-            setAside = 0
-            doubted = nil
-            batchLimit = min(fullBatch, batchLimit * 2)
+            // A record that went up withheld says nothing of the next one.
+            if !batch.isWithheld {
+                setAside = 0
+                doubted = nil
+                batchLimit = min(fullBatch, batchLimit * 2)
+            }
             return .advance(through: acknowledgement.through, refused: acknowledgement.refused)
         }
         failures += 1
@@ -94,7 +101,7 @@ public struct UplinkSession: Hashable, Sendable {
         case .status(400..<500, _):
             condition = .answersWrongly
             if batch.records.count > 1 { return halve(batch) }
-            return setAside(batch.last)
+            return setAside(batch)
         case .invalidAnswer, .status(200..<300, _):
             condition = .answersWrongly
             return backOff(using: &generator)
@@ -104,10 +111,15 @@ public struct UplinkSession: Hashable, Sendable {
         }
     }
 
-    /// The first few in a row at once, each further one only when it is refused again after a pause.
-    private mutating func setAside(_ sequence: Int64) -> UplinkAction {
-        if setAside >= Self.mostSetAsideAtOnce, doubted != sequence {
-            doubted = sequence
+    /// The first few in a row at once, each further one only when it is refused again after a pause. A ledger
+    /// record is not left out but withheld; what refuses even that refuses everything.
+    private mutating func setAside(_ batch: Batch) -> UplinkAction {
+        if batch.isWithheld {
+            condition = .refused
+            return .reconsider(after: Self.refusedPause)
+        }
+        if setAside >= Self.mostSetAsideAtOnce, doubted != batch.last {
+            doubted = batch.last
             condition = .refused
             return .retry(after: Self.refusedPause)
         }
@@ -115,7 +127,11 @@ public struct UplinkSession: Hashable, Sendable {
         doubted = nil
         // While one after the other is refused, halving anew each time would only add to the storm.
         batchLimit = setAside < Self.mostSetAsideAtOnce ? fullBatch : 1
-        return .advance(through: sequence, refused: [Refusal(sequence: sequence, reason: "refused by the platform")])
+        let refusal = Refusal(sequence: batch.last, reason: "refused by the platform")
+        switch batch.log {
+        case .ledger: return .withhold(refusal)
+        case .telemetry: return .advance(through: batch.last, refused: [refusal])
+        }
     }
 
     private mutating func halve(_ batch: Batch) -> UplinkAction {

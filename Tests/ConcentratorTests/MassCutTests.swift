@@ -30,11 +30,11 @@ private final class SiteBench {
             path: folder.appending(path: "ledger.db").path, gateway: gateway, newEpoch: "0123456789abcdef")
         let telemetry = TelemetryService(
             store: try TelemetryStore(path: folder.appending(path: "telemetry.db").path, newEpoch: "fedcba9876543210"),
-            changed: Signal())
+            changed: Bell())
         site = SiteService(
             ledger: ledger, ballast: Ballast(path: ledger.path + ".ballast", bytes: 4096), profiles: profiles,
             clock: clock, zone: .utc, staleAfter: .seconds(60),
-            closingGap: .zero, mailboxes: [bus: mailbox], telemetry: telemetry, ledgerChanged: Signal(),
+            closingGap: .zero, mailboxes: [bus: mailbox], telemetry: telemetry, ledgerChanged: Bell(),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onLedgerLost: { _ in })
         try await site.start()
         var lines = [

@@ -7,11 +7,14 @@ private struct Largest: RandomNumberGenerator {
     func next() -> UInt64 { .max }
 }
 
-private func batch(_ count: Int64) throws -> Batch {
+private func batch(_ count: Int64, log: Log = .telemetry) throws -> Batch {
     let gateway = try #require(GatewayID(rawValue: "G-1"))
     let head = ChainHead(sequence: 9, hash: .genesis(gateway: "G-1", epoch: "e"))
-    let records = (1...count).map { (sequence: $0, json: JSONValue.object(["seq": .integer($0)])) }
-    return try #require(Batch(gateway: gateway, epoch: "e", log: .ledger, chainHead: head, records: records))
+    let previous = JSONValue.string(ChainHash.genesis(gateway: "G-1", epoch: "e").description)
+    let records = (1...count).map {
+        (sequence: $0, json: JSONValue.object(["seq": .integer($0), "previous": previous]))
+    }
+    return try #require(Batch(gateway: gateway, epoch: "e", log: log, chainHead: head, records: records))
 }
 
 @Suite("What follows an attempt to send")
@@ -72,6 +75,45 @@ struct UplinkSessionTests {
         #expect(session.condition == row.condition)
     }
 
+    @Test("a ledger record that is refused goes up withheld; where even that is refused, it is tried itself again")
+    func withheld() throws {
+        var session = UplinkSession(fullBatch: 100)
+        var generator = Largest()
+        let batch = try batch(1, log: .ledger)
+        let refused = SendOutcome.status(422, retryAfter: nil)
+        let refusal = Refusal(sequence: 1, reason: "refused by the platform")
+        #expect(session.record(refused, of: batch, using: &generator) == .withhold(refusal))
+        let withheld = try #require(batch.withholding(reason: refusal.reason))
+        #expect(withheld.isWithheld && withheld.idempotencyKey != batch.idempotencyKey)
+        let record = try WithheldRecord(json: try #require(withheld.records.first))
+        #expect(record.hash == ChainHash.of(try #require(batch.records.first).canonicalBytes()))
+        #expect(withheld.withholding(reason: "again") == nil)
+        #expect(
+            session.record(refused, of: withheld, using: &generator)
+                == .reconsider(after: UplinkSession.refusedPause))
+        let answer = Acknowledgement(gateway: batch.gateway, epoch: "e", log: .ledger, through: 1)
+        #expect(
+            session.record(.acknowledged(answer), of: withheld, using: &generator)
+                == .advance(through: 1, refused: []))
+    }
+
+    @Test("a platform that takes withheld records only gets the fourth record's content refused twice, a minute apart")
+    func withholdsSlowly() throws {
+        var session = UplinkSession(fullBatch: 100)
+        var generator = Largest()
+        let answer = Acknowledgement(
+            gateway: try #require(GatewayID(rawValue: "G-1")), epoch: "e", log: .ledger, through: 1)
+        let batch = try batch(1, log: .ledger)
+        let withheld = try #require(batch.withholding(reason: "refused"))
+        var actions: [UplinkAction] = []
+        for _ in 0..<4 {
+            actions.append(session.record(.status(400, retryAfter: nil), of: batch, using: &generator))
+            _ = session.record(.acknowledged(answer), of: withheld, using: &generator)
+        }
+        let refusal = Refusal(sequence: 1, reason: "refused by the platform")
+        #expect(actions == Array(repeating: .withhold(refusal), count: 3) + [.retry(after: UplinkSession.refusedPause)])
+    }
+
     @Test("the pause doubles up to five minutes, and an acknowledgement ends it")
     func backOff() throws {
         var session = UplinkSession(fullBatch: 100)
@@ -84,7 +126,7 @@ struct UplinkSessionTests {
         }
         #expect(pauses.prefix(4) == [.milliseconds(500), .seconds(1), .seconds(2), .seconds(4)])
         #expect(pauses.last == .seconds(300))
-        let answer = Acknowledgement(gateway: batch.gateway, epoch: "e", log: .ledger, through: 3)
+        let answer = Acknowledgement(gateway: batch.gateway, epoch: "e", log: .telemetry, through: 3)
         #expect(
             session.record(.acknowledged(answer), of: batch, using: &generator) == .advance(through: 3, refused: []))
         #expect(session.failures == 0)
@@ -104,12 +146,12 @@ struct UplinkSessionTests {
             let records = ((cursor + 1)...last).map { (sequence: $0, json: JSONValue.object(["seq": .integer($0)])) }
             let head = ChainHead(sequence: 100, hash: .genesis(gateway: "G-1", epoch: "e"))
             let batch = try #require(
-                Batch(gateway: gateway, epoch: "e", log: .ledger, chainHead: head, records: records))
+                Batch(gateway: gateway, epoch: "e", log: .telemetry, chainHead: head, records: records))
             let isPoisoned = batch.first <= 37 && 37 <= batch.last
             let outcome: SendOutcome =
                 isPoisoned
                 ? .status(400, retryAfter: nil)
-                : .acknowledged(Acknowledgement(gateway: gateway, epoch: "e", log: .ledger, through: last))
+                : .acknowledged(Acknowledgement(gateway: gateway, epoch: "e", log: .telemetry, through: last))
             if case .advance(let through, let set) = session.record(outcome, of: batch, using: &generator) {
                 cursor = through
                 refused += set.map(\.sequence)
@@ -131,20 +173,20 @@ struct UplinkSessionTests {
                 .map { (sequence: $0, json: JSONValue.object(["seq": .integer($0)])) }
             let head = ChainHead(sequence: 1000, hash: .genesis(gateway: "G-1", epoch: "e"))
             let batch = try #require(
-                Batch(gateway: gateway, epoch: "e", log: .ledger, chainHead: head, records: records))
+                Batch(gateway: gateway, epoch: "e", log: .telemetry, chainHead: head, records: records))
             switch session.record(.status(400, retryAfter: nil), of: batch, using: &generator) {
             case .advance(let through, let refused):
                 #expect(refused.map(\.sequence) == [cursor + 1])
                 cursor = through
             case .retry(let pause): waited += pause
-            case .shrink: break
+            case .shrink, .withhold, .reconsider: break
             }
         }
         #expect(cursor > 3)
         #expect(waited >= .seconds(60) * Int(cursor - 3))
         #expect(session.condition == .refused || session.condition == .answersWrongly)
         let last = try batch(1)
-        let answer = Acknowledgement(gateway: last.gateway, epoch: "e", log: .ledger, through: 1)
+        let answer = Acknowledgement(gateway: last.gateway, epoch: "e", log: .telemetry, through: 1)
         _ = session.record(.acknowledged(answer), of: last, using: &generator)
         #expect(
             session.record(.status(400, retryAfter: nil), of: last, using: &generator)
@@ -155,11 +197,11 @@ struct UplinkSessionTests {
         "what is no acknowledgement",
         arguments: [
             "<html>Log in to the hotel</html>", "{}",
-            "{\"gateway\":\"G-2\",\"epoch\":\"e\",\"log\":\"ledger\",\"through\":3,\"refused\":[]}",
-            "{\"gateway\":\"G-1\",\"epoch\":\"old\",\"log\":\"ledger\",\"through\":3,\"refused\":[]}",
-            "{\"gateway\":\"G-1\",\"epoch\":\"e\",\"log\":\"telemetry\",\"through\":3,\"refused\":[]}",
-            "{\"gateway\":\"G-1\",\"epoch\":\"e\",\"log\":\"ledger\",\"through\":4,\"refused\":[]}",
-            "{\"gateway\":\"G-1\",\"epoch\":\"e\",\"log\":\"ledger\",\"through\":3,\"refused\":[{\"seq\":9,\"reason\":\"\"}]}",
+            "{\"gateway\":\"G-2\",\"epoch\":\"e\",\"log\":\"X\",\"through\":3,\"refused\":[]}",
+            "{\"gateway\":\"G-1\",\"epoch\":\"old\",\"log\":\"X\",\"through\":3,\"refused\":[]}",
+            "{\"gateway\":\"G-1\",\"epoch\":\"e\",\"log\":\"X\",\"through\":3,\"refused\":[]}",
+            "{\"gateway\":\"G-1\",\"epoch\":\"e\",\"log\":\"X\",\"through\":4,\"refused\":[]}",
+            "{\"gateway\":\"G-1\",\"epoch\":\"e\",\"log\":\"X\",\"through\":3,\"refused\":[{\"seq\":9,\"reason\":\"\"}]}",
         ])
     func notAcknowledged(text: String) throws {
         let batch = try batch(3)

@@ -1,0 +1,15 @@
+/// How the way upstream is, for people.
+public struct UplinkStatus: Hashable, Sendable {
+    public var condition = "off"
+    public var ledgerQueued: Int64 = 0
+    public var telemetryQueued: Int64 = 0
+    public var problem: String?
+
+    public init() {}
+}
+
+/// What rings when a log has grown.
+struct LogBells: Sendable {
+    let ledger = Bell()
+    let telemetry = Bell()
+}
