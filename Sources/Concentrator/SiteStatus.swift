@@ -55,7 +55,7 @@ extension SiteService {
     /// The devices installed on a bus.
     public func devices(on bus: BusID) -> [SiteMeter] { meters.values.filter { $0.address.bus == bus } }
 
-    private func circuitStatus(_ state: CircuitState, of group: SupplyGroup) -> CircuitStatus? {
+    func circuitStatus(_ state: CircuitState, of group: SupplyGroup) -> CircuitStatus? {
         let circuit = state.circuit
         guard let address = meters[circuit.meter]?.address else { return nil }
         var noData: NoDataReason?

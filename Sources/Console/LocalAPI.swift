@@ -27,6 +27,9 @@ public struct LocalAPI: Sendable {
         let router = Router()
         router.get("/v1/status") { _, _ in await status() }
         router.get("/v1/meters") { _, _ in await meters() }
+        router.get("/v1/circuits/:circuit") { _, context in
+            await circuit(context.parameters.get("circuit") ?? "")
+        }
         router.post("/v1/import") { request, _ in try await importSite(request) }
         router.post("/v1/cuts/confirm") { _, _ in await confirmCuts() }
         router.post("/v1/ledger/release") { _, _ in await releaseLedger() }
@@ -87,6 +90,20 @@ public struct LocalAPI: Sendable {
                 "devices": .array(status.otherDevices.map(MeterJSON.device)),
                 "troubles": BusJSON.troubles(await gateway.troubles()),
             ]))
+    }
+
+    private func circuit(_ name: String) async -> Response {
+        do {
+            let circuit = CircuitID(rawValue: name)
+            guard let circuit, let view = try await gateway.site.view(of: circuit) else {
+                return answer(
+                    .notFound, .object(["error": .string("there is no circuit '\(name)'; meterkeep meters lists them")])
+                )
+            }
+            return answer(.ok, CircuitJSON.view(view))
+        } catch {
+            return answer(.serviceUnavailable, .object(["error": .string("\(error)")]))
+        }
     }
 
     private func importSite(_ request: Request) async throws -> Response {

@@ -51,6 +51,13 @@ public struct CircuitState: Hashable, Sendable {
         if protection.needsFastPower { protection.note(in: &reconciler.memory) }
     }
 
+    /// The rules it is switched by now.
+    public var rules: CircuitRules {
+        CircuitRules(
+            switching: gate.rules, timer: timer.table, overload: protection.overload?.settings,
+            malignant: protection.malignant?.settings)
+    }
+
     /// Takes new safety rules; a rule that stays the same goes on watching, and its lockout and count stay.
     mutating func setProtection(_ rules: CircuitRules) {
         let fresh = CircuitProtection(rules: rules, memory: reconciler.memory)

@@ -13,7 +13,8 @@ struct Meterkeep: AsyncParsableCommand {
             daemon, 70 ledger lost, 74 port or file unusable, 75 in use by another, 78 wrong configuration.
             """,
         subcommands: [
-            Daemon.self, Import.self, Meters.self, Status.self, ConfirmCuts.self, LedgerCommand.self, Backup.self,
+            Daemon.self, Import.self, Meters.self, Status.self, CircuitCommand.self, ConfirmCuts.self,
+            LedgerCommand.self, Backup.self,
             Restore.self, RaiseClock.self, Replay.self, BusCommand.self, TraceCommand.self, ScanCommand.self,
         ])
 
