@@ -129,6 +129,8 @@ let programs: [Target] = [
         swiftSettings: strict),
     .executableTarget(
         name: "prepaid-bench", dependencies: ["Metering", "Prepaid", .argumentParser], swiftSettings: strict),
+    .executableTarget(
+        name: "prepaid-trace", dependencies: ["Metering", "Prepaid", "TimeZoneFixtures"], swiftSettings: strict),
 ]
 
 let tests: [Target] = [
@@ -188,6 +190,7 @@ let package = Package(
         .executable(name: "meterkeep-torture", targets: ["meterkeep-torture"]),
         .executable(name: "meterkeep-platform", targets: ["meterkeep-platform"]),
         .executable(name: "metersim", targets: ["metersim"]),
+        .executable(name: "prepaid-trace", targets: ["prepaid-trace"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),

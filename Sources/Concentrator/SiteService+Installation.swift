@@ -81,7 +81,8 @@ extension SiteService {
         for account in site.accounts {
             let circuits = states.filter { $0.circuit.account == account.id }
             let rules = site.settings.accountRules[account.id] ?? AccountRules()
-            add(SupplyGroup(account: account, circuits: circuits, rules: rules), rules: site.settings, key: key)
+            let group = SupplyGroup(account: account, circuits: circuits, rules: rules, zone: zone)
+            add(group, rules: site.settings, key: key)
             groupOfAccount[account.id] = key
             key += 1
         }

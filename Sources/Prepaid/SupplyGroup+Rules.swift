@@ -54,7 +54,8 @@ extension SupplyGroup {
         circuitsEndingAt ends: [CircuitID: CounterMark] = [:], boundary: [CircuitID: CounterMark] = [:],
         zone: TimeZoneTable, into outcome: inout GroupOutcome
     ) -> SettlementFault? {
-        guard let account else { return nil }
+        // What is counted after the final settlement is nobody's debt.
+        guard let account, account.state == .open else { return nil }
         let counters = circuits.map { state in
             CircuitCounter(
                 circuit: state.circuit, posted: state.posted,
@@ -92,7 +93,7 @@ extension SupplyGroup {
         }
         guard let adopted = account.tariff?.adopted(at: mark.at) else { return }
         settle(zone: zone, into: &outcome)
-        for index in circuits.indices { circuits[index].stretch = nil }
+        forgetStretches()
         self.account?.tariff = adopted
         outcome.change.account = self.account
         outcome.change.hasNewTariff = true

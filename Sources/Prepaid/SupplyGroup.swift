@@ -189,13 +189,17 @@ public struct SupplyGroup: Hashable, Sendable {
     /// Readings that must agree before a credit cut.
     public static let readingsToCut = 2
 
-    public init(account: Account?, circuits: [CircuitState], rules: AccountRules = AccountRules()) {
+    /// - Parameter zone: the site's, for the balance until the first event.
+    public init(
+        account: Account?, circuits: [CircuitState], rules: AccountRules = AccountRules(), zone: TimeZoneTable = .utc
+    ) {
         self.account = account
         self.circuits = circuits
         self.rules = rules
-        // What was looked up may have been of another tariff.
-        for index in circuits.indices { self.circuits[index].stretch = nil }
-        liveBalance = live(zone: .utc)
+        forgetStretches()
+        liveBalance = live(zone: zone)
+        // What was looked up here must not outlive a zone that was wrong.
+        forgetStretches()
     }
 
     /// A reading of one circuit's counter.
@@ -309,12 +313,18 @@ public struct SupplyGroup: Hashable, Sendable {
     /// Keeps what was looked up about the tariff for the next time.
     mutating func live(zone: TimeZoneTable) -> Money? {
         guard var account else { return nil }
+        guard account.state == .open else { return account.balance }
         for index in circuits.indices {
             do {
                 try account.use(circuits[index].counter, zone: zone, stretch: &circuits[index].stretch)
             } catch { return nil }
         }
         return account.balance
+    }
+
+    /// After a change of what they were looked up in.
+    mutating func forgetStretches() {
+        for index in circuits.indices { circuits[index].stretch = nil }
     }
 
     func index(of circuit: CircuitID) -> Int? { circuits.firstIndex { $0.circuit.id == circuit } }

@@ -67,7 +67,10 @@ extension SupplyGroup {
         var outcome = GroupOutcome()
         let end = CounterMark(value: replacement.oldLast, at: now)
         let start = CounterMark(value: replacement.newFirst, at: now)
-        if let fault = trial.settleOrFault(circuitsEndingAt: [old.id: end], zone: site.zone, into: &outcome) {
+        let lastReading = lastAccepted.map { [old.id: $0] } ?? [:]
+        if let fault = trial.settleOrFault(
+            circuitsEndingAt: [old.id: end], boundary: lastReading, zone: site.zone, into: &outcome)
+        {
             return (.notSettled(fault), GroupOutcome())
         }
         trial.circuits[index].replaceMeter(by: replacement, startingAt: start)

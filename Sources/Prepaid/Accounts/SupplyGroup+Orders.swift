@@ -25,7 +25,7 @@ extension SupplyGroup {
             let detail = account.settings.differences(from: before.settings)
             outcome.change.events.append(Event(.settingsChanged, .account(account.id), detail))
         case .changeTariff:
-            for index in trial.circuits.indices { trial.circuits[index].stretch = nil }
+            trial.forgetStretches()
             outcome.change.hasNewTariff = true
             outcome.change.events.append(Event(.tariffChanged, .account(account.id)))
         case .close:
