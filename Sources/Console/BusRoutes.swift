@@ -5,6 +5,7 @@ internal import Hummingbird
 internal import MeterProfiles
 internal import Metering
 internal import NIOCore
+internal import ServiceLifecycle
 internal import UplinkProtocol
 
 /// What the local API tells of the buses: how they are, what goes over them, what hangs on them. What goes
@@ -88,7 +89,7 @@ extension BusRoutes {
                 beat.cancel()
                 for (watch, number) in followed { watch.unfollow(number) }
             }
-            for await item in trace.items {
+            for await item in trace.items.cancelOnGracefulShutdown() {
                 switch item {
                 case .transaction(let traced):
                     guard filter.wants(traced) else { continue }
@@ -128,10 +129,16 @@ extension BusRoutes {
         return stream { writer in
             // Whoever asked went away: nobody waits for the rest.
             defer { job.abort() }
-            for await event in job.events {
+            var isEnded = false
+            for await event in job.events.cancelOnGracefulShutdown() {
+                switch event {
+                case .ended, .failed: isEnded = true
+                case .progress, .found: break
+                }
                 let news = ScanJSON.event(event, bus: bus, configured: bus.serial, installed: installed)
                 try await Self.write(news, to: &writer)
             }
+            if !isEnded { try await Self.write(.object(["error": .string("the daemon stops")]), to: &writer) }
             try await writer.finish(nil)
         }
     }

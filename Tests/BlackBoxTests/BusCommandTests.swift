@@ -78,6 +78,36 @@ struct BusCommandTests {
         #expect(simulator.finish().code == 0)
     }
 
+    @Test(
+        "Ctrl-C ends a scan with what it found; a daemon that stops ends traces and scans, and does not wait for them")
+    func interrupted() throws {
+        let simulator = try startSimulator()
+        try bench.write("gateway.yaml", bench.configuration(port: "\(bench.folder)/bus1"))
+        let daemon = try bench.startDaemon()
+        let socket = ["--socket", "\(bench.folder)/data.sock"]
+        let out = "\(bench.folder)/found.csv"
+        let all = ["scan", "--rates", "115200", "--timeout", "2000"] + socket
+        let scan = try Program("meterkeep", all + ["--out", out])
+        try scan.waitFor("found  unit 1 at 115200")
+        scan.signal(SIGINT)
+        let (said, code) = scan.finish()
+        #expect(code == 0, "\(said)")
+        #expect(said.contains("ended early: ") && said.contains("of 247 places"), "\(said)")
+        #expect(try String(contentsOfFile: out, encoding: .utf8).contains("\nbus1-1,bus1,1,acrel-ddsy1352-block,"))
+        try install([1])
+        let trace = try Program("meterkeep", ["trace"] + socket)
+        try trace.waitFor("energy_import")
+        let other = try Program("meterkeep", all)
+        try other.waitFor("found  unit 1 at 115200")
+        daemon.signal(SIGTERM)
+        #expect(daemon.finish().code == 0)
+        _ = trace.finish()
+        let stopped = other.finish()
+        #expect(stopped.code == 74 && stopped.text.contains("the daemon stops"), "\(stopped.text)")
+        simulator.signal(SIGTERM)
+        #expect(simulator.finish().code == 0)
+    }
+
     /// The file it writes is imported as it is.
     private func scanFindsTheThird() throws {
         try control("fault", "X-9", "shared_address", "on")
