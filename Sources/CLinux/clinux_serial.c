@@ -55,3 +55,19 @@ int clinux_set_line_format(int descriptor, int baud, char parity, int stop_bits)
     if (stop_bits == 2) settings.c_cflag |= CSTOPB;
     return tcsetattr(descriptor, TCSADRAIN, &settings) == 0 ? tcflush(descriptor, TCIFLUSH) : -1;
 }
+
+int clinux_set_rs485(int descriptor, int high, unsigned before_milliseconds, unsigned after_milliseconds) {
+    struct serial_rs485 settings = {
+        .flags = SER_RS485_ENABLED | (high ? SER_RS485_RTS_ON_SEND : SER_RS485_RTS_AFTER_SEND),
+        .delay_rts_before_send = before_milliseconds,
+        .delay_rts_after_send = after_milliseconds,
+    };
+    return ioctl(descriptor, TIOCSRS485, &settings);
+}
+
+int clinux_set_rts(int descriptor, int high) {
+    int line = TIOCM_RTS;
+    return ioctl(descriptor, high ? TIOCMBIS : TIOCMBIC, &line);
+}
+
+int clinux_drain(int descriptor) { return tcdrain(descriptor); }

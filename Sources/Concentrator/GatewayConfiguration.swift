@@ -1,3 +1,4 @@
+public import FieldBus
 public import MeterProfiles
 public import Metering
 public import UplinkHTTP
@@ -5,14 +6,16 @@ public import UplinkHTTP
 /// One RS485 bus of the box.
 public struct BusConfiguration: Hashable, Sendable {
     public let id: BusID
-    /// A stable name: a link under /dev/serial, or a UART.
+    /// A stable name: a link under /dev/serial, or a UART; or a network address, see `PortAddress`.
     public let port: String
     public let serial: SerialFormat
+    public let allowances: LineAllowances
 
-    public init(id: BusID, port: String, serial: SerialFormat) {
+    public init(id: BusID, port: String, serial: SerialFormat, allowances: LineAllowances = LineAllowances()) {
         self.id = id
         self.port = port
         self.serial = serial
+        self.allowances = allowances
     }
 }
 

@@ -1,4 +1,5 @@
 public import ConfigurationReader
+private import FieldBus
 private import Foundation
 private import MeterProfiles
 private import Metering
@@ -73,17 +74,22 @@ extension GatewayConfiguration {
         var buses: [BusConfiguration] = []
         let nodes = root.required("buses")?.list
         for node in nodes ?? [] {
-            guard let bus = node.mapping(keys: ["id", "port", "baud", "format"]),
+            guard let bus = node.mapping(keys: Self.busKeys),
                 let id = identifier(bus.required("id"), Bus.self), let port = bus.text("port"),
-                let serial = SerialFormat.read(bus)
+                let serial = SerialFormat.read(bus), let allowances = LineAllowances.read(bus)
             else { continue }
+            let address = PortAddress(port)
+            if address == nil { bus["port"]?.refuse("'\(port)' is no port", PortAddress.rule) }
+            if case .network = address, allowances.driving != .automatic {
+                bus["rs485"]?.refuse("a network port has no RTS line", "leave 'rs485' out")
+            }
             if buses.contains(where: { $0.id == id }) {
                 bus["id"]?.refuse("the bus '\(id)' is there twice", "give each bus a name of its own")
             }
             if let other = buses.first(where: { $0.port == port }) {
                 bus["port"]?.refuse("the port \(port) is that of bus '\(other.id)' too", "give each bus its own port")
             }
-            buses.append(BusConfiguration(id: id, port: port, serial: serial))
+            buses.append(BusConfiguration(id: id, port: port, serial: serial, allowances: allowances))
         }
         if let nodes, nodes.isEmpty {
             root["buses"]?.refuse(

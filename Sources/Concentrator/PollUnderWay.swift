@@ -37,7 +37,12 @@ struct PolledDevice {
     }
 
     /// As little as it takes to know that the device is there.
-    var probe: ReadRequest? { plans[.fast]?.requests.first ?? plans[.normal]?.requests.first }
+    var probe: ReadRequest? {
+        plans.values.flatMap(\.requests).min {
+            let (left, right) = ($0.characters.response, $1.characters.response)
+            return (left, $0.table.rawValue, $0.address) < (right, $1.table.rawValue, $1.address)
+        }
+    }
 }
 
 /// One poll of a device, request by request.

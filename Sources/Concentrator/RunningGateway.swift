@@ -239,7 +239,13 @@ public final class RunningGateway: Sendable {
 
     /// Said before anything is made on the disk.
     private static func checkPortsExist(_ configuration: GatewayConfiguration) throws(GatewayProblem) {
-        let absent = configuration.buses.filter { !FileManager.default.fileExists(atPath: $0.port) }
+        let absent = configuration.buses.filter { bus in
+            if case .serial(let path) = PortAddress(bus.port) {
+                !FileManager.default.fileExists(atPath: path)
+            } else {
+                false
+            }
+        }
         guard absent.count == configuration.buses.count, !absent.isEmpty else { return }
         throw .device(absent.map { "bus \($0.id): \(PortError.absent(path: $0.port))" }.joined(separator: "\n"))
     }
@@ -252,7 +258,7 @@ public final class RunningGateway: Sendable {
         var ports: [BusID: BusPort] = [:]
         var problems: [String] = []
         for bus in configuration.buses {
-            let port = BusPort(bus: bus.id, path: bus.port, serial: bus.serial)
+            let port = BusPort(bus: bus.id, path: bus.port, serial: bus.serial, allowances: bus.allowances)
             ports[bus.id] = port
             do { try await port.open() } catch {
                 problems.append("bus \(bus.id): \(error)")

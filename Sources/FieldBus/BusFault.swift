@@ -40,6 +40,10 @@ public enum PortError: Error, Hashable, Sendable, CustomStringConvertible {
     case busy(path: String)
     case notPermitted(path: String)
     case notASerialPort(path: String)
+    case unreachable(address: String, reason: String)
+    case noKernelRS485(path: String)
+    case noRTS(path: String)
+    case malformed(address: String)
     case failed(path: String, reason: String)
 
     public var description: String {
@@ -51,6 +55,13 @@ public enum PortError: Error, Hashable, Sendable, CustomStringConvertible {
         case .notPermitted(let path):
             "port \(path) may not be opened; add the daemon's user to the group dialout"
         case .notASerialPort(let path): "\(path) is not a serial port; correct 'port'"
+        case .unreachable(let address, let reason):
+            "\(address) cannot be reached: \(reason); check the converter's power and cable, its address and its port"
+        case .noKernelRS485(let path):
+            "the driver of port \(path) has no RS485 mode; write 'rs485: program' or leave 'rs485' out"
+        case .noRTS(let path): "port \(path) has no RTS line; leave 'rs485' out"
+        case .malformed(let address):
+            "'\(address)' is no port; write a path, tcp://HOST:PORT?framing=rtu or tcp://HOST:PORT?framing=tcp"
         case .failed(let path, let reason): "port \(path) cannot be opened: \(reason); check the adapter"
         }
     }

@@ -10,36 +10,57 @@ public actor BusPort {
     public nonisolated let serial: SerialFormat
 
     private let executor: ThreadExecutor
-    private let extraSilence: Duration
+    private let allowances: LineAllowances
+    private let address: PortAddress?
     /// What the line is set to: `serial`, except while a scan asks in another format.
     private var format: SerialFormat
-    private var line: SerialLine?
+    private var line: (any BusLine)?
     /// The line has been silent for long enough from here on, as far as is known.
     private var freeAt = MonotonicTime.zero
     private var unsettled = UnsettledAnswers()
     private var lastAsked: UInt8?
     private var lineEchoes = false
+    /// The most characters that came at once at an answer's start: until then a device seems silent.
+    private var largestFirstBurst: Int?
+    /// How late this program was of late, when it had to wake at a moment: a busy machine.
+    private var lateness = Duration.zero
     private var buffer = [UInt8](repeating: 0, count: 512)
 
-    /// A pause within one answer that ends it: USB adapters and UARTs deliver in bursts.
-    private static let longestPauseInAnswer: Duration = .milliseconds(40)
     /// A second device of one address answers this soon after the first, where it did not speak into it.
     private static let patienceForSecondAnswer: Duration = .milliseconds(30)
     /// How long a request waits for a line that babbles before it is sent all the same.
     private static let longestWaitForSilence: Duration = .milliseconds(200)
+    private static let pauseInNetwork: Duration = .milliseconds(300)
+    private static let mostLateness: Duration = .milliseconds(100)
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// - Parameter extraSilence: kept beside the 3.5 characters, for devices that need more.
-    public init(bus: BusID, path: String, serial: SerialFormat, extraSilence: Duration = .zero) {
+    /// - Parameter path: a serial port, or a network address as `PortAddress` reads it.
+    public init(bus: BusID, path: String, serial: SerialFormat, allowances: LineAllowances = LineAllowances()) {
         self.path = path
         self.serial = serial
-        self.extraSilence = max(.zero, extraSilence)
+        self.allowances = allowances
+        address = PortAddress(path)
         format = serial
         executor = ThreadExecutor(name: "bus-\(bus)")
     }
 
-    private var silence: Duration { format.interFrameSilence + extraSilence }
+    private var silence: Duration {
+        allowances.extraSilence + (isPaced ? format.interFrameSilence : .zero)
+    }
+
+    /// Modbus TCP has no characters that take time, and no silence between frames.
+    private var isPaced: Bool { if case .network(_, _, .tcp) = address { false } else { true } }
+
+    /// A network may hand over an answer in pieces, and hold one back until the other is acknowledged.
+    private var pauseInAnswer: Duration {
+        if case .network = address { return max(allowances.pauseInAnswer, Self.pauseInNetwork) }
+        return allowances.pauseInAnswer
+    }
+
+    private func duration(ofCharacters count: Int) -> Duration {
+        isPaced ? format.duration(ofCharacters: Double(count)) : .zero
+    }
 
     public var isOpen: Bool { line != nil }
 
@@ -47,7 +68,13 @@ public actor BusPort {
     public func open() throws(PortError) {
         guard line == nil else { return }
         clinux_sharpen_timers_of_this_thread()
-        line = try SerialLine(path: path, serial: serial)
+        switch address {
+        case .serial(let path): line = try SerialLine(path: path, serial: serial, driving: allowances.driving)
+        case .network(let host, let port, let framing):
+            line = try NetworkLine(host: host, port: port, framing: framing)
+        case nil: throw .malformed(address: path)
+        }
+        largestFirstBurst = nil
         format = serial
         freeAt = SerialLine.now() + silence
     }
@@ -125,19 +152,23 @@ public actor BusPort {
         if let reason = awaitSilence(line, notes: &attempt.notes) { return lose(attempt, reason) }
         attempt.sentAt = SerialLine.now()
         if let reason = line.send(request) { return lose(attempt, reason) }
-        let requestOut = attempt.sentAt + format.duration(ofCharacters: Double(request.count + 2))
-        let answerBy = requestOut + max(.zero, timeout)
+        let requestOut = attempt.sentAt + duration(ofCharacters: request.count + 2)
+        // Many adapters hand over nothing of an answer before much of it is there.
+        let firstBurst = duration(ofCharacters: min(largestFirstBurst ?? expected.length, expected.length))
+        let answerBy = requestOut + max(.zero, timeout) + firstBurst + lateness * 2
         var lastByteAt = requestOut
-        var delivery = DeliveryTrack(character: format.duration(ofCharacters: 1))
+        var delivery = DeliveryTrack(character: duration(ofCharacters: 1))
         var state = AnswerAssembler.State.waiting
         while state == .waiting {
-            let deadline = attempt.deadline(answerBy: answerBy, lastByteAt: lastByteAt, serial: format)
+            let missing = duration(ofCharacters: attempt.assembler.missing ?? 0)
+            let deadline = attempt.deadline(
+                answerBy: answerBy, pause: lastByteAt + pauseInAnswer + missing)
             switch line.receive(into: &buffer, until: deadline) {
             case .bytes(let count):
                 lastByteAt = SerialLine.now()
                 delivery.took(count, at: lastByteAt)
                 state = attempt.assembler.take(buffer[..<count])
-                attempt.notice(requestOut: requestOut, lastByteAt: lastByteAt)
+                noteTurnaround(&attempt, requestOut: requestOut, lastByteAt: lastByteAt)
                 if state == .waiting, count <= 2 { rest(attempt.assembler.missing, from: lastByteAt) }
             case .silence: state = attempt.assembler.stateAtSilence()
             case .lost(let reason): return lose(attempt, reason)
@@ -168,17 +199,9 @@ public actor BusPort {
         var shape: UnsettledAnswers.Shape { .init(function: request[1], length: expected.length) }
 
         /// While an answer is coming, a pause ends it; before it, only the time-out does.
-        func deadline(
-            answerBy: MonotonicTime, lastByteAt: MonotonicTime, serial: SerialFormat
-        ) -> MonotonicTime {
-            let pause = lastByteAt + BusPort.longestPauseInAnswer
-            if let missing = assembler.missing { return pause + serial.duration(ofCharacters: Double(missing)) }
+        func deadline(answerBy: MonotonicTime, pause: MonotonicTime) -> MonotonicTime {
+            if assembler.missing != nil { return pause }
             return assembler.noiseCount > 0 ? max(pause, answerBy) : answerBy
-        }
-
-        mutating func notice(requestOut: MonotonicTime, lastByteAt: MonotonicTime) {
-            guard turnaround == nil, !assembler.received.isEmpty else { return }
-            turnaround = max(.zero, lastByteAt - requestOut)
         }
 
         func transaction(_ result: Result<[UInt16], BusFault>, endedAt: MonotonicTime) -> BusTransaction {
@@ -191,6 +214,19 @@ public actor BusPort {
             if sentAt == .zero { sentAt = now }
             return transaction(.failure(.portLost(reason: reason)), endedAt: now)
         }
+    }
+
+    /// The first burst of an answer took its characters' time on the wire before it was handed over.
+    private func noteTurnaround(_ attempt: inout Attempt, requestOut: MonotonicTime, lastByteAt: MonotonicTime) {
+        let count = attempt.assembler.received.count
+        guard attempt.turnaround == nil, count > 0 else { return }
+        attempt.turnaround = max(.zero, lastByteAt - requestOut - duration(ofCharacters: count))
+        largestFirstBurst = max(largestFirstBurst ?? 0, count)
+    }
+
+    /// Keeps the worst, and forgets it within some ten transactions.
+    private func noteLateness(_ late: Duration) {
+        lateness = max(min(late, Self.mostLateness), lateness - lateness / 8)
     }
 
     private func finish(
@@ -234,12 +270,15 @@ public actor BusPort {
 
     /// Waits until the line has been silent for 3.5 characters, and notes what it says meanwhile.
     /// - Returns: the reason when the port is lost.
-    private func awaitSilence(_ line: SerialLine, notes: inout [LineNote]) -> String? {
+    private func awaitSilence(_ line: any BusLine, notes: inout [LineNote]) -> String? {
         var strays: [UInt8] = []
         let limit = max(SerialLine.now(), freeAt) + Self.longestWaitForSilence
+        let isWaiting = SerialLine.now() < freeAt
         listening: while true {
             switch line.receive(into: &buffer, until: freeAt) {
-            case .silence: break listening
+            case .silence:
+                if isWaiting { noteLateness(SerialLine.now() - freeAt) }
+                break listening
             case .lost(let reason): return reason
             case .bytes(let count):
                 let now = SerialLine.now()
@@ -269,7 +308,7 @@ public actor BusPort {
     /// each.
     private func rest(_ missing: Int?, from lastByteAt: MonotonicTime) {
         guard let missing, missing > 2 else { return }
-        SerialLine.sleep(until: lastByteAt + format.duration(ofCharacters: Double(missing) - 1.5))
+        SerialLine.sleep(until: lastByteAt + duration(ofCharacters: missing - 2))
     }
 
     private func lose(_ attempt: Attempt, _ reason: String) -> BusTransaction {

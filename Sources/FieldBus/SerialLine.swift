@@ -5,19 +5,16 @@ internal import MeterProfiles
 internal import Metering
 
 /// An open serial line. libmodbus opens it, sets its format, seals and sends; what comes in is read here.
-final class SerialLine {
-    enum Arrival {
-        case bytes(Int)
-        case silence
-        case lost(String)
-    }
-
+final class SerialLine: BusLine {
     private let context: OpaquePointer
     private let descriptor: Int32
     /// Holds the lock that programs respect which do not use TIOCEXCL.
     private let lock: Int32
+    /// Where this program moves RTS.
+    private let rts: LineDriving.RTSTiming?
+    private var format: SerialFormat
 
-    init(path: String, serial: SerialFormat) throws(PortError) {
+    init(path: String, serial: SerialFormat, driving: LineDriving) throws(PortError) {
         lock = try Self.lock(path)
         let parity = Int8(bitPattern: UInt8(ascii: serial.parity == .none ? "N" : serial.parity == .even ? "E" : "O"))
         guard let context = modbus_new_rtu(path, Int32(serial.baud), parity, 8, Int32(serial.stopBits)) else {
@@ -43,6 +40,19 @@ final class SerialLine {
         _ = clinux_deliver_at_once(descriptor)
         self.context = context
         self.descriptor = descriptor
+        format = serial
+        switch driving {
+        case .automatic: rts = nil
+        case .kernel(let timing):
+            rts = nil
+            let isTaken = clinux_set_rs485(
+                descriptor, timing.isHighOnSend ? 1 : 0, UInt32(clamping: timing.before.wholeMilliseconds),
+                UInt32(clamping: timing.after.wholeMilliseconds))
+            guard isTaken == 0 else { throw .noKernelRS485(path: path) }
+        case .program(let timing):
+            rts = timing
+            guard clinux_set_rts(descriptor, timing.isHighOnSend ? 0 : 1) == 0 else { throw .noRTS(path: path) }
+        }
     }
 
     deinit {
@@ -56,14 +66,28 @@ final class SerialLine {
     func set(_ serial: SerialFormat) -> String? {
         let parity = CChar(bitPattern: serial.parity.rawValue.utf8.first ?? UInt8(ascii: "N"))
         let isSet = clinux_set_line_format(descriptor, Int32(serial.baud), parity, Int32(serial.stopBits)) == 0
+        if isSet { format = serial }
         return isSet ? nil : Self.reason(errno)
     }
 
     /// Sends a request; libmodbus adds the CRC. Nil when it is on its way, else the reason.
     func send(_ request: [UInt8]) -> String? {
         modbus_set_slave(context, Int32(request[0]))
+        if let rts {
+            clinux_set_rts(descriptor, rts.isHighOnSend ? 1 : 0)
+            Self.sleep(until: Self.now() + rts.before)
+        }
+        let start = Self.now()
         let sent = modbus_send_raw_request(context, request, Int32(request.count))
-        return sent < 0 ? Self.reason(errno) : nil
+        let code = errno
+        if let rts {
+            Self.sleep(until: start + format.duration(ofCharacters: Double(request.count + 2)))
+            // What the driver says is the truth where it knows; the time alone is not enough for a FIFO.
+            clinux_drain(descriptor)
+            Self.sleep(until: Self.now() + rts.after)
+            clinux_set_rts(descriptor, rts.isHighOnSend ? 0 : 1)
+        }
+        return sent < 0 ? Self.reason(code) : nil
     }
 
     /// Waits for bytes until a moment; with a moment that is past, takes what is there.

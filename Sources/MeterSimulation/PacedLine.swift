@@ -123,7 +123,8 @@ final class PacedLine: Sendable {
 
     /// Sends an answer so that its last byte arrives when it would on the line.
     func answer(_ reply: BusReply) {
-        let start = endOfUse + reply.turnaround.wholeNanoseconds
+        // No device knows before 3.5 characters of silence that the request is over.
+        let start = endOfUse + max(reply.turnaround, serial.interFrameSilence).wholeNanoseconds
         sleep(until: start)
         switch behaviour.delivery {
         case .frames:

@@ -8,7 +8,7 @@ public struct MeterHealth: Hashable, Sendable {
     /// Failures in a row after which a device counts as lost.
     public static let failuresToLose = 3
     public static let firstPause: Duration = .milliseconds(500)
-    public static let longestPause: Duration = .seconds(10)
+    public static let longestPause: Duration = .seconds(9)
 
     public init() {}
 
@@ -28,7 +28,7 @@ public struct MeterHealth: Hashable, Sendable {
     public mutating func hoped() { notBefore = nil }
 
     /// The device did not answer as it should. The pause before it is asked again doubles from half a
-    /// second to ten, and is longer than any answer that may still be on its way.
+    /// second to nine, and is longer than any answer that may still be on its way.
     /// - Returns: true when it is lost with this failure.
     public mutating func failed(at now: MonotonicTime) -> Bool {
         let doublings = min(failures, 10)

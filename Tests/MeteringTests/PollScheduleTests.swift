@@ -129,7 +129,7 @@ struct PollScheduleTests {
         #expect(schedule.next(at: now) == .poll(only, .slow))
     }
 
-    @Test("the pause before a failing device is asked again doubles to ten seconds")
+    @Test("the pause before a failing device is asked again doubles to nine seconds")
     func backOff() {
         var health = MeterHealth()
         var pauses: [Duration] = []
@@ -139,7 +139,7 @@ struct PollScheduleTests {
         }
         #expect(
             pauses == [
-                .milliseconds(500), .seconds(1), .seconds(2), .seconds(4), .seconds(8), .seconds(10), .seconds(10),
+                .milliseconds(500), .seconds(1), .seconds(2), .seconds(4), .seconds(8), .seconds(9), .seconds(9),
             ])
     }
 }

@@ -16,4 +16,14 @@ int clinux_wait_for_input(int descriptor, long long nanoseconds);
 // meanwhile (tcsetattr(3)). `parity` is N, E or O. 0, or -1 with errno; EINVAL for a rate no meter has.
 int clinux_set_line_format(int descriptor, int baud, char parity, int stop_bits);
 
+// Lets the UART's driver move RTS around what is sent (TIOCSRS485). RTS is high while sending where `high`
+// is not 0. 0, or -1 with errno: most drivers cannot.
+int clinux_set_rs485(int descriptor, int high, unsigned before_milliseconds, unsigned after_milliseconds);
+
+// Sets RTS high or low (TIOCMBIS, TIOCMBIC). 0, or -1 with errno.
+int clinux_set_rts(int descriptor, int high);
+
+// Waits until what was written is on the wire (tcdrain(3)). 0, or -1 with errno.
+int clinux_drain(int descriptor);
+
 #endif
