@@ -18,13 +18,18 @@ public struct MeterProfile: Hashable, Sendable {
     /// The register that is billed; nil for relay boards.
     public let billing: BillingRegister?
     public let identification: [IdentificationRule]
+    /// Models whose answers look the same to a scan: a person must tell them apart.
+    public let resembles: [String]
     /// Nil for models without a switch of their own.
     public let relay: RelayDefinition?
+    /// What the meter keeps for itself and can be read, compared and, where its definition says so, written.
+    public let settings: [SettingDefinition]
 
     public init(
         id: String, title: String, source: String, isVerified: Bool, commodity: Commodity?, serial: SerialFormat,
         limits: ReadLimits, registers: [RegisterDefinition], billing: BillingRegister?,
-        identification: [IdentificationRule], relay: RelayDefinition?
+        identification: [IdentificationRule], resembles: [String] = [], relay: RelayDefinition?,
+        settings: [SettingDefinition] = []
     ) {
         self.id = id
         self.title = title
@@ -36,7 +41,9 @@ public struct MeterProfile: Hashable, Sendable {
         self.registers = registers
         self.billing = billing
         self.identification = identification
+        self.resembles = resembles
         self.relay = relay
+        self.settings = settings
     }
 }
 
@@ -70,11 +77,13 @@ public enum RegisterTable: UInt8, Hashable, Sendable, CaseIterable {
 /// How many registers a value takes and how its bits are read.
 public enum RegisterEncoding: String, Hashable, Sendable, CaseIterable {
     case u16, i16, u32, i32, u64, i64, float32
+    /// Four and eight decimal digits, one in each half byte.
+    case bcd16, bcd32
 
     public var registerCount: Int {
         switch self {
-        case .u16, .i16: 1
-        case .u32, .i32, .float32: 2
+        case .u16, .i16, .bcd16: 1
+        case .u32, .i32, .float32, .bcd32: 2
         case .u64, .i64: 4
         }
     }
@@ -103,6 +112,25 @@ public struct ScaleFactor: Hashable, Sendable {
     }
 }
 
+/// A register of the meter that says how its values are scaled, such as a transformer ratio. Fetched in
+/// the same request as the value, so that the two belong together.
+public struct ScaleRegister: Hashable, Sendable {
+    public enum Meaning: String, Hashable, Sendable, CaseIterable {
+        /// Signed: the value counts in 10 to the power of it.
+        case powerOfTen = "power_of_ten"
+        /// Unsigned: the value is multiplied by it.
+        case factor
+    }
+
+    public let address: UInt16
+    public let meaning: Meaning
+
+    public init(address: UInt16, meaning: Meaning) {
+        self.address = address
+        self.meaning = meaning
+    }
+}
+
 /// One value in the map.
 public struct RegisterDefinition: Hashable, Sendable {
     public let channel: Channel
@@ -114,10 +142,14 @@ public struct RegisterDefinition: Hashable, Sendable {
     public let pollClass: PollClass
     /// Raw patterns (right-aligned) that mean "no value" in this model.
     public let invalid: Set<UInt64>
+    /// The part of the register that holds the value, counted from its lowest bit; nil where all of it does.
+    public let bits: ClosedRange<Int>?
+    public let scaleRegister: ScaleRegister?
 
     public init(
         channel: Channel, table: RegisterTable, address: UInt16, encoding: RegisterEncoding, order: WordOrder,
-        scale: ScaleFactor, pollClass: PollClass, invalid: Set<UInt64>
+        scale: ScaleFactor, pollClass: PollClass, invalid: Set<UInt64>, bits: ClosedRange<Int>? = nil,
+        scaleRegister: ScaleRegister? = nil
     ) {
         self.channel = channel
         self.table = table
@@ -127,6 +159,8 @@ public struct RegisterDefinition: Hashable, Sendable {
         self.scale = scale
         self.pollClass = pollClass
         self.invalid = invalid
+        self.bits = bits
+        self.scaleRegister = scaleRegister
     }
 }
 
@@ -209,10 +243,14 @@ public enum PowerUpPosition: String, Hashable, Sendable, CaseIterable {
 public struct RelayDefinition: Hashable, Sendable {
     public let points: [RelayPoint]
     public let powerUp: PowerUpPosition
+    /// The coil that moves all switches of a board at once; nil where there is none. The gateway moves
+    /// one switch at a time and never writes it.
+    public let allCoil: UInt16?
 
-    public init(points: [RelayPoint], powerUp: PowerUpPosition) {
+    public init(points: [RelayPoint], powerUp: PowerUpPosition, allCoil: UInt16? = nil) {
         self.points = points
         self.powerUp = powerUp
+        self.allCoil = allCoil
     }
 
     public subscript(point: Int) -> RelayPoint? { points.first { $0.point == point } }

@@ -9,17 +9,12 @@ public struct ProfileFile {
     /// Where `identify` stands; 0 where there is none.
     let identifyLine: Int
 
-    private static let keys = [
-        "id", "title", "source", "verified", "commodity", "serial", "limits", "defaults", "registers", "billing",
-        "identify", "relay",
-    ]
-
     /// - Parameters:
     ///   - file: the path as the installer knows it; its last part without `.yaml` must be the id.
     /// - Throws: every problem of the file.
     public init(file: String, text: String) throws(ConfigurationProblems) {
         let collector = ProblemCollector()
-        let root = ConfigurationNode(file: file, text: text, collector: collector)?.mapping(keys: Self.keys)
+        let root = ConfigurationNode(file: file, text: text, collector: collector)?.mapping(keys: ProfileKeys.profile)
         let profile = root.flatMap { Self.read($0) }
         try collector.check()
         guard let profile else {
@@ -62,19 +57,20 @@ public struct ProfileFile {
         guard let id, let title = root.text("title"), let source = root.text("source"),
             let isVerified = root.boolean("verified", default: false), let serial, let limits
         else { return nil }
-        for register in registers where register.encoding.registerCount > limits.registersPerRead {
+        for register in registers where register.span > limits.registersPerRead {
             root["limits"]?.refuse(
                 "registers_per_read \(limits.registersPerRead) cannot hold \(register.channel)",
-                "raise registers_per_read to \(register.encoding.registerCount)")
+                "raise registers_per_read to \(register.span)")
         }
+        let settings = SettingReader.read(root.list("settings"))
         return MeterProfile(
             id: id, title: title, source: source, isVerified: isVerified, commodity: commodity, serial: serial,
-            limits: limits, registers: registers, billing: billing, identification: rules, relay: relay)
+            limits: limits, registers: registers, billing: billing, identification: rules,
+            resembles: root.list("resembles").compactMap(\.text), relay: relay, settings: settings)
     }
 
     private static func readLimits(_ node: ConfigurationNode) -> ReadLimits? {
-        let keys = ["registers_per_read", "request_gap_ms", "allows_gaps", "response_timeout_ms"]
-        guard let limits = node.mapping(keys: keys),
+        guard let limits = node.mapping(keys: ProfileKeys.limits),
             let registersPerRead = limits.integer("registers_per_read", in: 1...125),
             let gap = limits.integer("request_gap_ms", in: 0...2_000, default: 0),
             let allowsGaps = limits.boolean("allows_gaps", default: false),
@@ -88,7 +84,7 @@ public struct ProfileFile {
     private static func readBilling(
         _ node: ConfigurationNode, registers: [RegisterDefinition], commodity: Commodity?
     ) -> BillingRegister? {
-        guard let billing = node.mapping(keys: ["channel", "step", "modulus"]), let name = billing.text("channel"),
+        guard let billing = node.mapping(keys: ProfileKeys.billing), let name = billing.text("channel"),
             let step = billing.integer("step", in: 1...1_000_000)
         else { return nil }
         let modulus = billing["modulus"].flatMap { $0.integer(in: 1...Int.max / 4) }
@@ -108,7 +104,7 @@ public struct ProfileFile {
     }
 
     private static func readIdentification(_ node: ConfigurationNode) -> IdentificationRule? {
-        guard let rule = node.mapping(keys: ["table", "address", "equals"]),
+        guard let rule = node.mapping(keys: ProfileKeys.identification),
             let table: RegisterTable = rule["table"]?.registerTable(),
             let address = rule.integer("address", in: 0...65_535)
         else { return nil }
@@ -122,6 +118,15 @@ public struct ProfileFile {
             return nil
         }
         return IdentificationRule(table: table, address: UInt16(address), equals: words)
+    }
+}
+
+extension RegisterDefinition {
+    /// The registers of the read that fetches this value with its scale register.
+    fileprivate var span: Int {
+        let (first, end) = (Int(address), Int(address) + encoding.registerCount)
+        let scaledBy = scaleRegister.map { Int($0.address) } ?? first
+        return max(end, scaledBy + 1) - min(first, scaledBy)
     }
 }
 
@@ -148,7 +153,7 @@ extension SerialFormat {
 
     /// Reads `{ baud: 9600, format: 8N1 }`.
     public static func read(_ node: ConfigurationNode) -> SerialFormat? {
-        guard let serial = node.mapping(keys: ["baud", "format"]) else { return nil }
+        guard let serial = node.mapping(keys: ProfileKeys.serial) else { return nil }
         return read(serial)
     }
 

@@ -73,8 +73,10 @@ public struct ReadPlan: Hashable, Sendable {
         let first: Int
         let end: Int
         init(_ register: RegisterDefinition) {
-            first = Int(register.address)
-            end = first + register.encoding.registerCount
+            let address = Int(register.address)
+            let scaledBy = register.scaleRegister.map { Int($0.address) } ?? address
+            first = min(address, scaledBy)
+            end = max(address + register.encoding.registerCount, scaledBy + 1)
         }
         init(_ readback: RelayReadback) {
             first = Int(readback.address)
@@ -129,8 +131,12 @@ extension MeterProfile {
         registers.compactMap { register in
             let offset = Int(register.address) - Int(request.address)
             let count = register.encoding.registerCount
+            let scaleWord = register.scaleRegister.flatMap { scale -> UInt16? in
+                let offset = Int(scale.address) - Int(request.address)
+                return words.indices.contains(offset) ? words[offset] : nil
+            }
             guard register.table == request.table, offset >= 0, offset + count <= words.count,
-                let value = register.decode(words[offset..<(offset + count)])
+                let value = register.decode(words[offset..<(offset + count)], scaleWord: scaleWord)
             else { return nil }
             return (register, value)
         }

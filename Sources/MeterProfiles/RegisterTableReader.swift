@@ -8,7 +8,7 @@ struct RegisterTableReader {
     private var order: WordOrder = .abcd
 
     init(defaults: ConfigurationNode?) {
-        guard let defaults = defaults?.mapping(keys: ["table", "encoding", "order"]) else { return }
+        guard let defaults = defaults?.mapping(keys: ProfileKeys.defaults) else { return }
         table = defaults["table"]?.registerTable() ?? table
         encoding = defaults.choice("encoding", default: encoding) ?? encoding
         order = defaults.choice("order", default: order) ?? order
@@ -32,8 +32,7 @@ struct RegisterTableReader {
     }
 
     private func read(_ node: ConfigurationNode) -> RegisterDefinition? {
-        let keys = ["channel", "address", "table", "encoding", "order", "scale", "unit", "poll", "invalid"]
-        guard let line = node.mapping(keys: keys), let name = line.text("channel"),
+        guard let line = node.mapping(keys: ProfileKeys.register), let name = line.text("channel"),
             let address = line.integer("address", in: 0...65_535), let unitName = line.text("unit"),
             let scaleText = line.text("scale", default: "1"),
             let encoding = line.choice("encoding", default: encoding),
@@ -54,7 +53,28 @@ struct RegisterTableReader {
         return RegisterDefinition(
             channel: channel, table: line["table"].flatMap { $0.registerTable() } ?? table, address: UInt16(address),
             encoding: encoding, order: order, scale: scale, pollClass: pollClass,
-            invalid: Set(line.list("invalid").compactMap { readMarker($0, encoding: encoding) }))
+            invalid: Set(line.list("invalid").compactMap { readMarker($0, encoding: encoding) }),
+            bits: line["bits"].flatMap { readBits($0, encoding: encoding) },
+            scaleRegister: line["scale_register"].flatMap(readScaleRegister))
+    }
+
+    /// `[0, 7]`: the lowest and the highest bit.
+    private func readBits(_ node: ConfigurationNode, encoding: RegisterEncoding) -> ClosedRange<Int>? {
+        let ends = (node.list ?? []).compactMap { $0.integer(in: 0...15) }
+        guard ends.count == 2, ends[0] <= ends[1], encoding == .u16 else {
+            node.refuse(
+                "'bits' is not the part of a u16 register", "write the lowest and the highest bit, like [0, 7]")
+            return nil
+        }
+        return ends[0]...ends[1]
+    }
+
+    private func readScaleRegister(_ node: ConfigurationNode) -> ScaleRegister? {
+        guard let scale = node.mapping(keys: ProfileKeys.scaleRegister),
+            let address = scale.integer("address", in: 0...65_535),
+            let meaning: ScaleRegister.Meaning = scale.choice("means")
+        else { return nil }
+        return ScaleRegister(address: UInt16(address), meaning: meaning)
     }
 
     /// A raw pattern as wide as the value: up to 64 bits.
@@ -87,12 +107,13 @@ struct RegisterTableReader {
     }
 
     /// Units as manuals print them: how many of the quantity's unit one of them is.
-    private static let units: [String: (quantityUnit: String, perUnit: Int64)] = [
+    static let units: [String: (quantityUnit: String, perUnit: Int64)] = [
         "V": ("mV", 1000), "A": ("mA", 1000), "W": ("mW", 1000), "kW": ("mW", 1_000_000),
         "var": ("mvar", 1000), "kvar": ("mvar", 1_000_000), "VA": ("mVA", 1000), "kVA": ("mVA", 1_000_000),
         "1": ("1/1000", 1000), "Hz": ("mHz", 1000), "Wh": ("Wh", 1), "kWh": ("Wh", 1000), "MWh": ("Wh", 1_000_000),
         "varh": ("varh", 1), "kvarh": ("varh", 1000), "l": ("l", 1), "m3": ("l", 1000), "l/h": ("l/h", 1),
-        "m3/h": ("l/h", 1000),
+        "m3/h": ("l/h", 1000), "Pa": ("Pa", 1), "kPa": ("Pa", 1000), "MPa": ("Pa", 1_000_000),
+        "C": ("m\u{B0}C", 1000), "times": ("times", 1), "bits": ("bits", 1),
     ]
 }
 
@@ -105,6 +126,7 @@ extension Channel {
 extension RegisterDefinition {
     func overlaps(_ other: RegisterDefinition) -> Bool {
         guard table == other.table else { return false }
+        if address == other.address, bits != nil, other.bits != nil { return mask & other.mask != 0 }
         let mine = Int(address)..<(Int(address) + encoding.registerCount)
         return mine.overlaps(Int(other.address)..<(Int(other.address) + other.encoding.registerCount))
     }
@@ -122,6 +144,13 @@ extension ScaleFactor {
         var denominator: Int64 = 1
         for _ in fraction.utf8 { denominator *= 10 }
         self.init(numerator: numerator, denominator: denominator)
+    }
+
+    /// In lowest terms; nil on overflow.
+    func divided(by divisor: Int64) -> ScaleFactor? {
+        let (product, overflow) = denominator.multipliedReportingOverflow(by: divisor)
+        guard !overflow, divisor > 0 else { return nil }
+        return ScaleFactor(numerator: numerator, denominator: product).multiplied(by: 1)
     }
 
     /// In lowest terms; nil on overflow.

@@ -5,8 +5,7 @@ internal import ConfigurationReader
 /// - `open:`, `close:`, `readback:` — one switch moved by writing registers.
 enum RelayReader {
     static func read(_ node: ConfigurationNode) -> RelayDefinition? {
-        let keys = ["power_up", "coils", "inverted", "open", "close", "readback"]
-        guard let relay = node.mapping(keys: keys),
+        guard let relay = node.mapping(keys: ProfileKeys.relay),
             let powerUp: PowerUpPosition = relay.choice("power_up")
         else { return nil }
         if relay["coils"] != nil {
@@ -14,10 +13,12 @@ enum RelayReader {
             guard let count = relay.integer("coils", in: 1...64),
                 let isInverted = relay.boolean("inverted", default: false)
             else { return nil }
+            let allCoil = relay["all_coil"].flatMap { $0.integer(in: count...65_535) }
             return RelayDefinition(
-                points: (1...count).map { coil(point: $0, isInverted: isInverted) }, powerUp: powerUp)
+                points: (1...count).map { coil(point: $0, isInverted: isInverted) }, powerUp: powerUp,
+                allCoil: allCoil.map { UInt16($0) })
         }
-        refuse(["inverted"], of: relay, beside: "open")
+        refuse(["inverted", "all_coil"], of: relay, beside: "open")
         guard let open = relay.required("open").flatMap(readWrite),
             let close = relay.required("close").flatMap(readWrite),
             let readback = relay.required("readback").flatMap(readReadback)
@@ -46,7 +47,7 @@ enum RelayReader {
     }
 
     private static func readWrite(_ node: ConfigurationNode) -> RelayWrite? {
-        guard let write = node.mapping(keys: ["coil", "register", "value", "values"]) else { return nil }
+        guard let write = node.mapping(keys: ProfileKeys.relayWrite) else { return nil }
         if write["coil"] != nil {
             refuse(["register", "values"], of: write, beside: "coil")
             guard let address = write.integer("coil", in: 0...65_535), let text = write.text("value") else {
@@ -78,7 +79,7 @@ enum RelayReader {
     }
 
     private static func readReadback(_ node: ConfigurationNode) -> RelayReadback? {
-        guard let readback = node.mapping(keys: ["table", "address", "mask", "closed"]),
+        guard let readback = node.mapping(keys: ProfileKeys.readback),
             let table = readback.required("table")?.registerTable(),
             let address = readback.integer("address", in: 0...65_535),
             let mask = readback.integer("mask", in: 1...table.largestWord, default: 1),

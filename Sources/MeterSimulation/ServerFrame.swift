@@ -7,7 +7,11 @@ public enum ServerFrame {
     public enum Request: Hashable, Sendable {
         case read(RegisterTable, address: UInt16, count: Int)
         case write(RelayWrite)
+        /// FC0F
+        case writeCoils(address: UInt16, values: [Bool])
         case unsupported(function: UInt8)
+        /// A value or a count that the function does not have.
+        case malformed(function: UInt8)
     }
 
     /// The length of the request that starts with these bytes, its CRC included; nil until it is known.
@@ -29,9 +33,23 @@ public enum ServerFrame {
         case 1...4:
             guard let table = RegisterTable(rawValue: frame[1]) else { return nil }
             request = .read(table, address: address, count: Int(word(4)))
-        case 5: request = .write(.coil(address: address, value: frame[4] == 0xFF))
+        case 5:
+            guard word(4) == 0xFF00 || word(4) == 0 else { return (frame[0], .malformed(function: 5)) }
+            request = .write(.coil(address: address, value: frame[4] == 0xFF))
         case 6: request = .write(.register(address: address, value: word(4)))
+        case 0x0F:
+            let count = Int(word(4))
+            guard frame.count == 9 + Int(frame[6]), (1...1968).contains(count), Int(frame[6]) == (count + 7) / 8 else {
+                return (frame[0], .malformed(function: 0x0F))
+            }
+            request = .writeCoils(
+                address: address,
+                values: (0..<count).map { frame[7 + $0 / 8] >> UInt8($0 % 8) & 1 == 1 })
         case 0x10:
+            guard frame.count == 9 + Int(frame[6]), (1...123).contains(word(4)), Int(frame[6]) == 2 * Int(word(4))
+            else {
+                return (frame[0], .malformed(function: 0x10))
+            }
             let values = stride(from: 7, to: frame.count - 2, by: 2).map { word($0) }
             request = .write(.registers(address: address, values: values))
         default: request = .unsupported(function: frame[1])

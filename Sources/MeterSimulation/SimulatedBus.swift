@@ -57,14 +57,15 @@ public struct SimulatedBus: Sendable {
     /// Answers one request frame.
     public mutating func answer(
         _ frame: [UInt8], at seconds: Double, faults active: (SimulatedMeter) -> Set<Fault>
-    ) -> (reply: BusReply, write: ReceivedWrite?) {
+    ) -> (reply: BusReply, writes: [ReceivedWrite]) {
         guard let (unit, request) = ServerFrame.parse(frame),
             let index = devices.firstIndex(where: { $0.unit == unit })
-        else { return (.none, nil) }
+        else { return (.none, []) }
         let faults = active(devices[index])
         devices[index].faults = faults
-        if faults.contains(.dead) { return (.none, nil) }
-        var received: ReceivedWrite?
+        devices[index].seconds = seconds
+        if faults.contains(.dead) { return (.none, []) }
+        var received: [ReceivedWrite] = []
         let plain: [UInt8]
         if faults.contains(.exception) {
             plain = ServerFrame.exception(unit: unit, function: frame[1], code: 4)
@@ -73,17 +74,39 @@ public struct SimulatedBus: Sendable {
             case .read(let table, let address, let count):
                 plain = read(index, table, address: address, count: count)
             case .write(let write):
-                let moved = devices[index].take(write)
-                received = ReceivedWrite(
-                    at: seconds, bus: name, unit: unit, device: devices[index].name, write: write, point: moved?.point,
-                    isClosed: moved?.isClosed)
-                if let moved { follow(moved, of: devices[index]) }
-                plain = ServerFrame.echo(of: frame)
+                plain = take([write], frame: frame, index, at: seconds, into: &received)
+            case .writeCoils(let address, let values):
+                let writes = values.enumerated().map { offset, value in
+                    RelayWrite.coil(address: address &+ UInt16(truncatingIfNeeded: offset), value: value)
+                }
+                plain = take(writes, frame: frame, index, at: seconds, into: &received)
+            case .malformed(let function):
+                plain = ServerFrame.exception(unit: unit, function: function, code: 3)
             case .unsupported(let function):
                 plain = ServerFrame.exception(unit: unit, function: function, code: 1)
             }
         }
         return (spoil(plain, request: frame, by: faults), received)
+    }
+
+    /// Takes the writes of one request: all of them, or none where the device has nothing at one of the
+    /// addresses. What arrived is noted either way.
+    private mutating func take(
+        _ writes: [RelayWrite], frame: [UInt8], _ index: Int, at seconds: Double, into received: inout [ReceivedWrite]
+    ) -> [UInt8] {
+        let device = devices[index]
+        let areKnown = writes.allSatisfy(device.knows)
+        for write in writes {
+            let moves = areKnown ? devices[index].take(write) : []
+            let first = moves.first
+            received.append(
+                ReceivedWrite(
+                    at: seconds, bus: name, unit: device.unit, device: device.name, write: write, point: first?.point,
+                    isClosed: first?.isClosed))
+            for move in moves { follow(move, of: device) }
+        }
+        return areKnown
+            ? ServerFrame.echo(of: frame) : ServerFrame.exception(unit: device.unit, function: frame[1], code: 2)
     }
 
     private mutating func read(_ index: Int, _ table: RegisterTable, address: UInt16, count: Int) -> [UInt8] {

@@ -4,10 +4,15 @@ private import Metering
 /// A meter, or a relay board, as its profile describes it. A value: time and chance are arguments.
 public struct SimulatedMeter: Sendable {
     public let name: String
-    public let unit: UInt8
+    /// Its address; a write to the address setting changes it.
+    public private(set) var unit: UInt8
     public let profile: MeterProfile
     public var load: Load
     public var faults: Set<Fault> = []
+    /// Seconds since the start, for its clock.
+    public var seconds: Double = 0
+    /// What it keeps for itself.
+    private var settings: SimulatedSettings
     /// True energy since the start, in milliwatt-hours; what the register shows is rounded from it.
     public private(set) var energyMilliwattHours: Int64
     /// True energy at the last time the supply was cut; nil while it is on.
@@ -25,6 +30,7 @@ public struct SimulatedMeter: Sendable {
         self.profile = profile
         self.load = load
         energyMilliwattHours = energyWattHours * 1000
+        settings = SimulatedSettings(profile.settings)
         closedPoints = Dictionary(uniqueKeysWithValues: (profile.relay?.points ?? []).map { ($0.point, true) })
     }
 
@@ -74,11 +80,21 @@ public struct SimulatedMeter: Sendable {
         var isKnown = false
         if !faults.contains(.zeros) {
             for register in profile.registers where register.table == table {
-                guard let encoded = register.encode(value(of: register.channel, volts: volts)) else { continue }
-                isKnown = Self.place(encoded, at: register.address, into: &words, from: address) || isKnown
+                let neutral = register.scaleRegister?.neutralWord
+                let value = value(of: register.channel, volts: volts)
+                guard let encoded = register.encode(value, scaleWord: neutral) else { continue }
+                isKnown =
+                    Self.place(encoded, at: register.address, mask: register.mask, into: &words, from: address)
+                    || isKnown
+                if let scale = register.scaleRegister, let neutral {
+                    _ = Self.place([neutral], at: scale.address, into: &words, from: address)
+                }
             }
         } else {
             isKnown = profile.registers.contains { $0.table == table }
+        }
+        for (setting, shown) in settings.words(table, unit: unit, seconds: seconds) {
+            isKnown = Self.place(shown, at: setting.address, into: &words, from: address) || isKnown
         }
         for rule in profile.identification where rule.table == table {
             isKnown = Self.place(rule.equals, at: rule.address, into: &words, from: address) || isKnown
@@ -95,16 +111,40 @@ public struct SimulatedMeter: Sendable {
         return isKnown ? words : nil
     }
 
-    /// Takes a write to one of its switches.
-    /// - Returns: the point and its new position, or nil where the write is none of its switches'.
-    public mutating func take(_ write: RelayWrite) -> (point: Int, isClosed: Bool)? {
+    /// Whether the model has something at the address of a write.
+    public func knows(_ write: RelayWrite) -> Bool {
+        if settings.definition(for: write) != nil { return true }
+        if case .coil(let address, _) = write {
+            return address == profile.relay?.allCoil
+                || profile.relay?.points.contains { $0.readback.table == .coil && $0.readback.address == address }
+                    ?? false
+        }
+        return profile.relay?.points.contains { $0.open == write || $0.close == write } ?? false
+    }
+
+    /// Takes a write to its switches or its settings.
+    /// - Returns: the points that were moved, with their new positions.
+    public mutating func take(_ write: RelayWrite) -> [(point: Int, isClosed: Bool)] {
+        if let setting = settings.definition(for: write) {
+            if let moved = settings.take(write, of: setting, seconds: seconds) { unit = moved }
+            return []
+        }
+        var moves: [(point: Int, isClosed: Bool)] = []
         for point in profile.relay?.points ?? [] {
-            let position: Bool? = write == point.close ? true : write == point.open ? false : nil
+            let position: Bool? =
+                isForAll(write, like: point.close) || write == point.close
+                ? true : isForAll(write, like: point.open) || write == point.open ? false : nil
             guard let position else { continue }
             closedPoints[point.point] = position
-            return (point.point, position)
+            moves.append((point.point, position))
         }
-        return nil
+        return moves
+    }
+
+    /// Whether a write to the coil of all points does what this one does for one.
+    private func isForAll(_ write: RelayWrite, like other: RelayWrite) -> Bool {
+        guard case .coil(let address, let value) = write, case .coil(_, let wanted) = other else { return false }
+        return address == profile.relay?.allCoil && value == wanted
     }
 
     private func value(of channel: Channel, volts: Int64) -> Int64 {
@@ -120,19 +160,23 @@ public struct SimulatedMeter: Sendable {
         case .apparentPower: apparent * 1000 / share
         case .powerFactor: apparent > 0 ? active * 1000 / apparent : 1000
         case .frequency: 50_000
-        case .energyImport, .energyTotal: energyMilliwattHours / 1000
+        case .energyImport, .energyTotal, .volume: energyMilliwattHours / 1000
+        case .flow: active
+        case .batteryVoltage: 3_600
+        case .temperature: 15_000
+        case .pressure: 300_000
         default: 0
         }
     }
 
-    private static func place(_ source: [UInt16], at start: UInt16, into words: inout [UInt16], from address: UInt16)
-        -> Bool
-    {
+    private static func place(
+        _ source: [UInt16], at start: UInt16, mask: UInt16 = .max, into words: inout [UInt16], from address: UInt16
+    ) -> Bool {
         var isTouched = false
         for (index, word) in source.enumerated() {
             let offset = Int(start) + index - Int(address)
             guard words.indices.contains(offset) else { continue }
-            words[offset] = word
+            words[offset] = words[offset] & ~mask | word & mask
             isTouched = true
         }
         return isTouched

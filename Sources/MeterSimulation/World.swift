@@ -74,12 +74,12 @@ public struct World: Sendable {
     public mutating func answer(_ frame: [UInt8], bus: Int) -> BusReply {
         let seconds = seconds
         let planned = plannedFaults
-        let (reply, write) = buses[bus].answer(frame, at: seconds) { device in
+        let (reply, received) = buses[bus].answer(frame, at: seconds) { device in
             let due = planned[device.name]?.filter { ($0.from..<$0.until).contains(seconds) }.map(\.fault) ?? []
             return device.faults.subtracting(planned[device.name]?.map(\.fault) ?? []).union(due)
         }
-        if let write {
-            writes.append(write)
+        if !received.isEmpty {
+            writes += received
             if writes.count > Self.mostWrites { writes.removeFirst(writes.count - Self.mostWrites) }
         }
         let changes = buses[bus].supplyChanges

@@ -32,16 +32,42 @@ public enum Quantity: String, Hashable, Sendable, CaseIterable {
     case energyFlat = "energy_flat"
     /// Wh, cumulative, in the meter's own valley rate
     case energyValley = "energy_valley"
+    /// varh, cumulative, import and export added by the meter
+    case reactiveEnergyTotal = "reactive_energy_total"
     /// litres, cumulative
     case volume
+    /// litres, cumulative, of what ran backwards
+    case volumeReverse = "volume_reverse"
     /// litres per hour
     case flow
+    /// Pa
+    case pressure
+    /// thousandths of a degree Celsius
+    case temperature
+    /// mV, of a device that runs on a battery
+    case batteryVoltage = "battery_voltage"
+    /// Wh, credit that the meter itself keeps; shown beside the account, never billed from
+    case remainingEnergy = "remaining_energy"
+    /// Wh, bought at the meter itself since it was made
+    case boughtEnergy = "bought_energy"
+    /// litres, credit that the meter itself keeps
+    case remainingVolume = "remaining_volume"
+    /// thousandths of the currency unit that the meter counts in
+    case remainingMoney = "remaining_money"
+    /// thousandths of the currency unit: the latest purchase that the meter has taken
+    case lastRecharge = "last_recharge"
+    /// Purchases that the meter has taken
+    case purchaseCount = "purchase_count"
+    /// How often the meter switched off for too much load
+    case loadTrips = "load_trips"
+    /// The bits of a state, as the manual numbers them
+    case state
 
     /// Whether the register only ever counts up (until it rolls over).
     public var isCounter: Bool {
         switch self {
         case .energyImport, .energyExport, .energyTotal, .reactiveEnergyImport, .reactiveEnergyExport,
-            .energySharp, .energyPeak, .energyFlat, .energyValley, .volume:
+            .energySharp, .energyPeak, .energyFlat, .energyValley, .reactiveEnergyTotal, .volume, .volumeReverse:
             true
         default: false
         }
@@ -50,16 +76,20 @@ public enum Quantity: String, Hashable, Sendable, CaseIterable {
     /// The unit of the stored integer.
     public var unit: String {
         switch self {
-        case .voltage: "mV"
+        case .voltage, .batteryVoltage: "mV"
         case .current: "mA"
         case .activePower: "mW"
         case .reactivePower: "mvar"
         case .apparentPower: "mVA"
-        case .powerFactor: "1/1000"
+        case .powerFactor, .remainingMoney, .lastRecharge: "1/1000"
         case .frequency: "mHz"
-        case .reactiveEnergyImport, .reactiveEnergyExport: "varh"
-        case .volume: "l"
+        case .reactiveEnergyImport, .reactiveEnergyExport, .reactiveEnergyTotal: "varh"
+        case .volume, .volumeReverse, .remainingVolume: "l"
         case .flow: "l/h"
+        case .pressure: "Pa"
+        case .temperature: "m\u{B0}C"
+        case .purchaseCount, .loadTrips: "times"
+        case .state: "bits"
         default: "Wh"
         }
     }

@@ -4,59 +4,65 @@ import Testing
 
 @Suite("Registers and what they mean")
 struct DecodingTests {
-    /// Answers as the models give them: the registers of one read, and what must come out.
-    struct Frame: Sendable, CustomTestStringConvertible {
-        let profile: String
-        let table: RegisterTable
-        let address: UInt16
-        let words: [UInt16]
-        let values: [String: Int64]
-        var testDescription: String { "\(profile) at 0x\(String(address, radix: 16))" }
-    }
-
-    static let frames: [Frame] = [
-        // 230.2 V; 0.43 A; 95.5 W
-        Frame(
-            profile: "eastron-sdm120", table: .input, address: 0,
-            words: [0x4366, 0x3333, 0, 0, 0, 0, 0x3EDC, 0x28F6, 0, 0, 0, 0, 0x42BF, 0x0000],
-            values: ["voltage": 230_200, "current": 430, "active_power": 95_500]),
-        // 1234.567 kWh
-        Frame(
-            profile: "eastron-sdm120", table: .input, address: 0x48, words: [0x449A, 0x5225],
-            values: ["energy_import": 1_234_567]),
-        // Total power -1500 W (exporting), 2.5 kvar
-        Frame(
-            profile: "eastron-sdm630", table: .input, address: 0x34,
-            words: [0xC4BB, 0x8000, 0, 0, 0, 0, 0, 0, 0x451C, 0x4000],
-            values: ["active_power": -1_500_000, "apparent_power": 0, "reactive_power": 2_500_000]),
-        // 81234.56 kWh; 229.7 V; 12.34 A; -0.250 kW
-        Frame(
-            profile: "acrel-ddsy1352", table: .holding, address: 0,
-            words: [0x007B, 0xF440, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2297, 1234, 0xFF06],
-            values: [
-                "energy_import": 81_234_560, "energy_sharp": 0, "energy_peak": 0, "energy_flat": 0, "energy_valley": 0,
-                "voltage": 229_700, "current": 12_340, "active_power": -250_000,
-            ]),
-        // 230.1 V, 5.25 A; 1.205 kW, 0.310 kvar; PF 0.968
-        Frame(
-            profile: "acrel-ddsy1352-block", table: .holding, address: 0x201,
-            words: [2301, 0, 0, 525, 0, 0, 1205, 0, 0, 1205, 310, 0, 0, 310, 968, 0, 0, 968],
-            values: [
-                "voltage": 230_100, "current": 5_250, "active_power": 1_205_000, "reactive_power": 310_000,
-                "power_factor": 968,
-            ]),
-        Frame(
-            profile: "acrel-ddsy1352-block", table: .holding, address: 0x215, words: [0x0001, 0x86A1],
-            values: ["energy_import": 1_000_010]),
-    ]
-
-    @Test("a recorded answer is decoded as the manual says", arguments: frames)
-    func decoded(frame: Frame) throws {
+    @Test("a recorded answer is decoded as the manual says", arguments: ModelAnswers.all)
+    func decoded(frame: ModelAnswer) throws {
         let profile = try #require(try ShippedProfiles.library()[frame.profile])
         let request = try #require(ReadRequest(table: frame.table, address: frame.address, count: frame.words.count))
         let values = profile.decode(request, frame.words)
         let named = Dictionary(uniqueKeysWithValues: values.map { ($0.0.channel.name, $0.1) })
         #expect(named == frame.values)
+    }
+
+    @Test("every shipped meter model has an answer to hold it to")
+    func everyModel() throws {
+        let answered = Set(ModelAnswers.all.map(\.profile))
+        for profile in try ShippedProfiles.library().all where !profile.registers.isEmpty {
+            #expect(answered.contains(profile.id), "\(profile.id)")
+        }
+    }
+
+    @Test("binary coded decimals, and what is none")
+    func decimals() {
+        #expect(register(.bcd32).decode([0x0012, 0x3456]) == 123_456)
+        #expect(register(.bcd16).encode(9_999) == [0x9999])
+        #expect(register(.bcd16).encode(10_000) == nil)
+        #expect(register(.bcd16).encode(-1) == nil)
+        #expect(register(.bcd32, .cdab).decode([0x3456, 0x0012]) == 123_456)
+        #expect(register(.bcd16).decode([0x1A00]) == nil)
+    }
+
+    @Test("a bit field shows its own bits and writes no others")
+    func bitField() {
+        let field = RegisterDefinition(
+            channel: Channel(.state), table: .holding, address: 0, encoding: .u16, order: .abcd,
+            scale: ScaleFactor(numerator: 1, denominator: 1), pollClass: .slow, invalid: [], bits: 5...7)
+        #expect(field.decode([0xFFBF]) == 5)
+        #expect(field.encode(5) == [0x00A0])
+        #expect(field.encode(8) == nil)
+        #expect(field.mask == 0x00E0)
+    }
+
+    @Test("a scale register is read with its value and applied to it")
+    func scaleRegister() throws {
+        func scaled(_ meaning: ScaleRegister.Meaning) -> RegisterDefinition {
+            RegisterDefinition(
+                channel: Channel(.energyImport), table: .holding, address: 10, encoding: .u16, order: .abcd,
+                scale: ScaleFactor(numerator: 10, denominator: 1), pollClass: .normal, invalid: [],
+                scaleRegister: ScaleRegister(address: 14, meaning: meaning))
+        }
+        #expect(scaled(.factor).decode([7], scaleWord: 40) == 2_800)
+        #expect(scaled(.powerOfTen).decode([7], scaleWord: 2) == 7_000)
+        #expect(scaled(.powerOfTen).decode([70], scaleWord: 0xFFFE) == 7)
+        // A ratio of zero, a power out of reach, and no word at all are no reading.
+        #expect(scaled(.factor).decode([7], scaleWord: 0) == nil)
+        #expect(scaled(.powerOfTen).decode([7], scaleWord: 10) == nil)
+        #expect(scaled(.factor).decode([7]) == nil)
+        let limits = ReadLimits(
+            registersPerRead: 20, requestGap: .zero, allowsGaps: false, responseTimeout: .milliseconds(100))
+        let plan = ReadPlan(
+            wanted: [scaled(.factor)], limits: limits,
+            serial: SerialFormat(baud: 9600, parity: .none, stopBits: 1), turnaround: .zero)
+        #expect(plan.requests == [try #require(ReadRequest(table: .holding, address: 10, count: 5))])
     }
 
     private func register(
@@ -85,8 +91,8 @@ struct DecodingTests {
         var generator = SeededGenerator(seed: 3)
         for order in WordOrder.allCases {
             for _ in 0..<100 {
-                // 24 bits fit a float32 exactly; 15 every integer.
-                let value = Int64.random(in: 0..<(encoding.registerCount == 1 ? 1 << 15 : 1 << 24), using: &generator)
+                // 24 bits fit a float32 exactly; four digits every other encoding.
+                let value = Int64.random(in: 0..<(encoding.registerCount == 1 ? 9_999 : 1 << 24), using: &generator)
                 let words = try #require(register(encoding, order).encode(value))
                 #expect(words.count == encoding.registerCount)
                 #expect(register(encoding, order).decode(words) == value)

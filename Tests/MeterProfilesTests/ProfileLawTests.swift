@@ -24,7 +24,7 @@ struct ProfileLawTests {
 
     @Test("all of them load together")
     func load() {
-        #expect(profiles.count >= 5)
+        #expect(profiles.count >= 16)
     }
 
     @Test("a value that a register can show is decoded as it was encoded")
@@ -40,9 +40,12 @@ struct ProfileLawTests {
                         let value = Float32(Int.random(in: 0...99_999, using: &generator)) / 8
                         words = [UInt16(value.bitPattern >> 16), UInt16(truncatingIfNeeded: value.bitPattern)]
                     }
-                    guard let value = register.decode(words) else { continue }
-                    let encoded = try #require(register.encode(value), "\(profile.id) \(register.channel) \(value)")
-                    #expect(register.decode(encoded) == value, "\(profile.id) \(register.channel)")
+                    let scaleWord = register.scaleRegister.map { _ in UInt16(1) }
+                    guard let value = register.decode(words, scaleWord: scaleWord) else { continue }
+                    let encoded = try #require(
+                        register.encode(value, scaleWord: scaleWord), "\(profile.id) \(register.channel) \(value)")
+                    #expect(
+                        register.decode(encoded, scaleWord: scaleWord) == value, "\(profile.id) \(register.channel)")
                 }
             }
         }
@@ -71,14 +74,56 @@ struct ProfileLawTests {
         }
     }
 
-    @Test("no two values share a register")
+    @Test("no two values share a bit of a register")
     func overlap() {
         for profile in profiles {
             for table in RegisterTable.allCases {
                 let used = profile.registers.filter { $0.table == table }.flatMap { register in
-                    (0..<register.encoding.registerCount).map { Int(register.address) + $0 }
+                    (0..<register.encoding.registerCount).flatMap { index in
+                        (0..<16).filter { register.bits?.contains($0) ?? true }
+                            .map { (Int(register.address) + index) * 16 + $0 }
+                    }
                 }
                 #expect(Set(used).count == used.count, "\(profile.id)")
+            }
+        }
+    }
+
+    /// A scan compares what `identify` names; without it, it looks whether voltage or frequency stand where
+    /// the model has them.
+    @Test("models that a scan cannot tell apart name each other")
+    func ambiguity() {
+        for profile in profiles {
+            for other in profiles where other.id != profile.id {
+                let isDeclared = profile.resembles.contains(other.id)
+                #expect(isDeclared == other.resembles.contains(profile.id), "\(profile.id) and \(other.id)")
+                let looksAlike =
+                    profile.identification.isEmpty && other.identification.isEmpty
+                    && !profile.looks.isDisjoint(with: other.looks)
+                if looksAlike { #expect(isDeclared, "\(profile.id) and \(other.id)") }
+            }
+            for name in profile.resembles { #expect(profiles.contains { $0.id == name }, "\(profile.id): \(name)") }
+        }
+    }
+
+    @Test("every setting stands in its registers as it was put there, and is written only where it can be")
+    func settings() throws {
+        for profile in profiles {
+            for setting in profile.settings {
+                let value = SettingValue.number(setting.factory ?? max(setting.range.lowerBound, 2_000))
+                let words = try #require(setting.encode(value), "\(profile.id) \(setting.name)")
+                #expect(words.count == setting.registerCount)
+                #expect(setting.decode(words) == value, "\(profile.id) \(setting.name)")
+                if setting.write != nil {
+                    #expect(setting.table == .holding)
+                    #expect(setting.writing(value) != nil)
+                    // A map nobody has confirmed may be read, never written.
+                    #expect(profile.isVerified, "\(profile.id) \(setting.name)")
+                }
+                let own = setting.address..<(setting.address + UInt16(setting.registerCount))
+                for register in profile.registers where register.table == setting.table {
+                    #expect(!own.contains(register.address), "\(profile.id) \(setting.name)")
+                }
             }
         }
     }
@@ -93,7 +138,7 @@ struct ProfileLawTests {
             let full = min(200_000_000, billing.modulus.map { $0 - billing.step } ?? .max)
             let words = try #require(register.encode(full))
             let shown = try #require(register.decode(words))
-            let next = try #require(register.encode(shown + billing.step).flatMap(register.decode))
+            let next = try #require(register.encode(shown + billing.step).flatMap { register.decode($0) })
             #expect(next > shown && next - shown <= billing.step, "\(profile.id)")
         }
     }
@@ -105,7 +150,8 @@ struct ProfileLawTests {
         let words =
             Quantity.allCases.map(\.rawValue) + RegisterEncoding.allCases.map(\.rawValue)
             + WordOrder.allCases.map(\.rawValue) + PollClass.allCases.map(\.rawValue)
-            + PowerUpPosition.allCases.map(\.rawValue)
+            + PowerUpPosition.allCases.map(\.rawValue) + SettingName.allCases.map(\.rawValue)
+            + ClockLayout.allCases.map(\.rawValue) + ScaleRegister.Meaning.allCases.map(\.rawValue)
         for word in words { #expect(manual.contains("`\(word)`"), "\(word)") }
     }
 
@@ -127,5 +173,17 @@ struct ProfileLawTests {
             let profile = try ProfileFile(file: name, text: text).profile
             if !profile.isVerified { #expect(text.contains("check it on a real meter"), "\(name)") }
         }
+    }
+}
+
+extension MeterProfile {
+    /// Where a scan looks for values it can judge.
+    fileprivate var looks: Set<String> {
+        Set(
+            [Quantity.voltage, .frequency].compactMap { quantity in
+                registers.first { $0.channel.quantity == quantity }.map {
+                    "\($0.table) \($0.address) \($0.encoding) \($0.order) \($0.scale)"
+                }
+            })
     }
 }
