@@ -10,6 +10,8 @@ public enum BusPurpose: String, Hashable, Sendable, CaseIterable {
     /// A look at a device that was lost.
     case probe
     case scan
+    /// Reading or setting what a device keeps for itself.
+    case setting
 }
 
 /// What the time of a transaction went to.

@@ -10,8 +10,12 @@ public final class BusMailbox: Sendable {
         var devices: [SiteMeter]?
         var fast: Set<MeterID>?
         var scan: ScanJob?
+        var errands: [BusErrand] = []
         var isClosed = false
     }
+
+    /// Errands that wait at most.
+    private static let mostErrands = 64
 
     private let state = Mutex(State())
     private let signal = Signal()
@@ -33,14 +37,32 @@ public final class BusMailbox: Sendable {
         signal.raise()
     }
 
-    /// Nobody takes anything out any more: a scan that waits, or comes later, is given up.
-    func close() {
-        let waiting = state.withLock { state in
-            state.isClosed = true
-            defer { state.scan = nil }
-            return state.scan
+    /// Has transactions carried out between orders and polls.
+    /// - Returns: what came of each step; the steps after one that failed are not carried out.
+    func carryOut(_ errand: BusErrand) async -> [BusErrand.Outcome] {
+        let isTaken = state.withLock { state in
+            guard !state.isClosed, state.errands.count < Self.mostErrands else { return false }
+            state.errands.append(errand)
+            return true
         }
-        waiting?.tell(.failed("the daemon stops"))
+        guard isTaken else { return [.failed(.busDown)] }
+        signal.raise()
+        return await errand.outcomes()
+    }
+
+    func takeErrand() -> BusErrand? {
+        state.withLock { $0.errands.isEmpty ? nil : $0.errands.removeFirst() }
+    }
+
+    /// Nobody takes anything out any more: a scan or an errand that waits, or comes later, is given up.
+    func close() {
+        let (scan, errands) = state.withLock { state in
+            state.isClosed = true
+            defer { (state.scan, state.errands) = (nil, []) }
+            return (state.scan, state.errands)
+        }
+        scan?.tell(.failed("the daemon stops"))
+        for errand in errands { errand.end([.failed(.busDown)]) }
     }
 
     func takeScan() -> ScanJob? {

@@ -53,6 +53,7 @@ public struct BusService: Sendable {
         var underWay: [MeterID: PollUnderWay] = [:]
         var diagnosis = LineDiagnosis()
         var scan: RunningScan?
+        var errand: RunningErrand?
     }
 
     /// Runs until the task is cancelled.
@@ -81,6 +82,7 @@ public struct BusService: Sendable {
                         report(.busLost(configuration.id, reason: "\(error)", at: clock.now()))
                     }
                     giveUpOrders()
+                    giveUpErrands(&state)
                     await mailbox.wait(longest: reopenPause)
                     reopenPause = min(reopenPause * 2, Self.longestReopenPause)
                     continue
@@ -89,9 +91,11 @@ public struct BusService: Sendable {
             take(mailbox.takeChanges(), into: &state)
             takeScan(into: &state)
             await carryOutOrders(state)
-            await step(&state)
+            let errandWaits = await errandTurn(&state)
+            await step(&state, restingAtMost: errandWaits)
         }
         giveUpScan(&state, "the daemon stops")
+        giveUpErrands(&state)
         mailbox.close()
         watch.close()
         await port.close()
@@ -117,7 +121,7 @@ public struct BusService: Sendable {
     }
 
     /// One request, so that orders and the fast class never wait for the rest of a plan.
-    private func step(_ state: inout State) async {
+    private func step(_ state: inout State, restingAtMost rest: Duration) async {
         let now = clock.monotonicNow()
         let next = state.schedule.next(at: now)
         let scanAgain = await scanTurn(&state, before: next)
@@ -125,7 +129,7 @@ public struct BusService: Sendable {
         let meter: MeterID
         switch next {
         case .idle(let until):
-            await mailbox.wait(longest: min(max(until - now, .milliseconds(1)), scanAgain))
+            await mailbox.wait(longest: min(max(until - now, .milliseconds(1)), scanAgain, rest))
             return
         case .poll(let polled, _): meter = polled
         case .probe(let probed): meter = probed
@@ -220,6 +224,35 @@ public struct BusService: Sendable {
             state.scan = nil
             return nil
         }
+    }
+
+    /// One transaction of an errand, between orders and polls.
+    /// - Returns: how long the bus may rest at most.
+    private func errandTurn(_ state: inout State) async -> Duration {
+        if state.errand == nil {
+            guard let errand = mailbox.takeErrand() else { return .seconds(1) }
+            state.errand = RunningErrand(errand, now: clock.monotonicNow())
+        }
+        switch await state.errand?.turn(on: port, now: clock.monotonicNow) {
+        case .asked(let transaction):
+            let device = state.devices.values.first { $0.meter.address.unit == transaction.unit }
+            watch.saw(
+                transaction, for: .setting, of: device?.meter, profile: state.errand?.errand.profile,
+                in: configuration.serial)
+            heed(transaction, in: &state)
+            if let device { state.schedule.pause(device.meter.id, at: clock.monotonicNow()) }
+            return .milliseconds(1)
+        case .notYet(let moment): return max(.milliseconds(1), moment - clock.monotonicNow())
+        case .ended, nil:
+            state.errand = nil
+            return .milliseconds(1)
+        }
+    }
+
+    private func giveUpErrands(_ state: inout State) {
+        state.errand?.errand.end([.failed(.busDown)])
+        state.errand = nil
+        while let errand = mailbox.takeErrand() { errand.end([.failed(.busDown)]) }
     }
 
     /// Without a port no order can be carried out: each ends, and is decided anew when the bus is back.

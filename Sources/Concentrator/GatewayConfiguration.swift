@@ -44,6 +44,7 @@ public struct GatewayConfiguration: Hashable, Sendable {
     public let telemetryCommitInterval: Duration
     /// The port of the loopback interface where the metrics page is; nil: on the local API only.
     public let metricsPort: Int?
+    public let meterSettings: MeterSettingsConfiguration
     /// Nil: nothing goes upstream.
     public let platform: PlatformAddress?
     /// Records in a batch, at most.

@@ -8,7 +8,7 @@ private import UplinkHTTP
 extension GatewayConfiguration {
     private static let keys = [
         "gateway", "data", "socket", "profiles", "time_zone", "clock", "buses", "poll", "breakers", "telemetry",
-        "metrics", "uplink",
+        "metrics", "meter_settings", "uplink",
     ]
 
     /// Reads the configuration. Every key is explained in `etc/gateway.yaml`.
@@ -57,6 +57,7 @@ extension GatewayConfiguration {
             clockSource: clock, buses: buses, periods: periods.periods, staleAfter: periods.staleAfter,
             closingGap: .milliseconds(closingGap),
             telemetryCommitInterval: .seconds(commitSeconds), metricsPort: metricsPort,
+            meterSettings: root["meter_settings"].flatMap(MeterSettingsConfiguration.read) ?? .standard,
             platform: platform.flatMap(\.?.address),
             batchRecords: platform.flatMap(\.?.batchRecords) ?? 200)
     }

@@ -17,6 +17,7 @@ public final class RunningGateway: Sendable {
     public let profiles: ProfileLibrary
     public let site: SiteService
     public let clerk: LedgerClerk
+    public let settings: SettingsService
     public let clock: GatewayClock
     let telemetry: TelemetryService
     private let directory: DataDirectory
@@ -94,6 +95,9 @@ public final class RunningGateway: Sendable {
                 }
                 failure.set(.ledgerLost(error.description))
             })
+        settings = SettingsService(
+            site: site, profiles: profiles, clock: clock, zone: zone, mailboxes: mailboxes,
+            configuration: configuration.meterSettings, logger: logger)
         // Last: an HTTP client that is let go without its shutdown ends the program.
         let client = try configuration.platform.map { address throws(GatewayProblem) in
             try Self.orProblem { try PlatformClient(address: address, gateway: configuration.gateway.rawValue) }
@@ -135,6 +139,7 @@ public final class RunningGateway: Sendable {
             group.addTask { await self.keepTime() }
             group.addTask { await self.commitTelemetry() }
             group.addTask { await self.keepHouse() }
+            group.addTask { await self.patrol() }
             if let uplink { group.addTask { await uplink.run() } }
             group.addTask { await self.failure.wait() }
             // Whichever ends first ends the others: a stop was asked for, or the ledger is lost.
@@ -193,6 +198,12 @@ public final class RunningGateway: Sendable {
             await clerk.sealMonths()
             try? await Task.sleep(for: .seconds(3_600))
         }
+    }
+
+    /// Looks at what the meters hold; where nobody asked for that, only waits for the end.
+    private func patrol() async {
+        await settings.patrol()
+        while !Task.isCancelled { try? await Task.sleep(for: .seconds(3_600)) }
     }
 
     /// For a start without a clock that keeps the time: see `meterkeep raise-clock`.

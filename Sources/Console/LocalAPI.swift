@@ -46,6 +46,7 @@ public struct LocalAPI: Sendable {
                 limit: request.uri.queryParameters.get("limit", as: Int.self) ?? 100)
         }
         BusRoutes(gateway: gateway).add(to: router)
+        MeterRoutes(gateway: gateway).add(to: router)
         return Application(
             router: router, configuration: .init(address: .unixDomainSocket(path: socketPath)),
             onServerRunning: { _ in await onReady() }, logger: logger)

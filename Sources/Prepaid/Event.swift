@@ -31,6 +31,12 @@ public enum EventCode: String, Hashable, Sendable, CaseIterable {
     case malignantTripped = "malignant_tripped"
     case lockoutReleased = "lockout_released"
     case settlementFault = "settlement_fault"
+    /// A meter holds another value than it should; the detail names both.
+    case settingDiffers = "setting_differs"
+    case settingAgrees = "setting_agrees"
+    case settingWritten = "setting_written"
+    case meterClockSet = "meter_clock_set"
+    case meterAddressSet = "meter_address_set"
     case meterLost = "meter_lost"
     case meterFound = "meter_found"
     case busLost = "bus_lost"

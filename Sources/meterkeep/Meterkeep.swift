@@ -16,6 +16,7 @@ struct Meterkeep: AsyncParsableCommand {
             Daemon.self, Import.self, Meters.self, Status.self, CircuitCommand.self, ConfirmCuts.self,
             LedgerCommand.self, Backup.self,
             Restore.self, RaiseClock.self, Replay.self, BusCommand.self, TraceCommand.self, ScanCommand.self,
+            SettingsCommand.self, AddressCommand.self, ReplaceCommand.self,
         ])
 
     static func main() async {
