@@ -130,6 +130,8 @@ let programs: [Target] = [
     .executableTarget(
         name: "prepaid-bench", dependencies: ["Metering", "Prepaid", .argumentParser], swiftSettings: strict),
     .executableTarget(
+        name: "ledger-growth", dependencies: ["Metering", "Prepaid", "Storage"], swiftSettings: strict),
+    .executableTarget(
         name: "prepaid-trace", dependencies: ["Metering", "Prepaid", "TimeZoneFixtures"], swiftSettings: strict),
 ]
 

@@ -6,5 +6,5 @@ struct PrepaidBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "prepaid-bench",
         abstract: "Measures the prepaid core; prints tables and lines of `figure NAME VALUE UNIT`.",
-        subcommands: [MalignantCommand.self])
+        subcommands: [EvaluationsCommand.self, MalignantCommand.self])
 }
