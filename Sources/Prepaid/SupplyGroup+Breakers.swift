@@ -5,6 +5,26 @@ extension CircuitState {
     var expectsClosingByHand: Bool {
         decision?.want == .closed && (waitsFor == .user || reconciler.memory.isOpenedElsewhere)
     }
+
+    /// The timer's window and the reminder.
+    /// - Parameter alarm: nil where nobody is to be reminded.
+    /// - Returns: whether what must outlive this run has changed.
+    fileprivate mutating func followTime(now: Timestamp, site: SiteConditions, alarm: AlarmLevel?) -> Bool {
+        timer.follow(now, calendar: site.calendar, zone: site.zone)
+        var hasChanged = false
+        if reconciler.memory.timerWindow != timer.window {
+            reconciler.memory.timerWindow = timer.window
+            hasChanged = true
+        }
+        if let alarm, circuit.commodity == .electricity {
+            reminder.follow(level: alarm, now: now.monotonic)
+            if reconciler.memory.isReminderDone != reminder.isDone {
+                reconciler.memory.isReminderDone = reminder.isDone
+                hasChanged = true
+            }
+        }
+        return hasChanged
+    }
 }
 
 extension SupplyGroup {
@@ -19,26 +39,19 @@ extension SupplyGroup {
 
     /// What depends on the time alone: the timer's window, the reminder.
     mutating func followTime(at index: Int, now: Timestamp, site: SiteConditions, into outcome: inout GroupOutcome) {
-        let before = circuits[index].reconciler.memory
-        circuits[index].timer.follow(now, calendar: site.calendar, zone: site.zone)
-        circuits[index].reconciler.memory.timerWindow = circuits[index].timer.window
-        if rules.remindsOfLowBalance, circuits[index].circuit.commodity == .electricity, let account {
-            circuits[index].reminder.follow(level: account.alarm, now: now.monotonic)
-            circuits[index].reconciler.memory.isReminderDone = circuits[index].reminder.isDone
-        }
-        if circuits[index].reconciler.memory != before {
+        let alarm = rules.remindsOfLowBalance ? account?.alarm : nil
+        if circuits[index].followTime(now: now, site: site, alarm: alarm) {
             outcome.change.breakers[circuits[index].circuit.id] = circuits[index].reconciler.memory
         }
         followLockouts(at: index, now: now, into: &outcome)
     }
 
-    func conditions(of state: CircuitState, now: Timestamp, site: SiteConditions) -> BreakerConditions {
-        let memory = state.reconciler.memory
+    func conditions(at index: Int, now: Timestamp, site: SiteConditions) -> BreakerConditions {
         var conditions = BreakerConditions()
-        conditions.isMaintenanceLocked = memory.isMaintenanceLocked
-        conditions.mode = memory.mode
-        conditions.guaranteeOutranksLockouts = state.gate.rules.guaranteeOutranksLockouts
-        conditions.lockout = memory.lockout
+        conditions.isMaintenanceLocked = circuits[index].reconciler.memory.isMaintenanceLocked
+        conditions.mode = circuits[index].reconciler.memory.mode
+        conditions.guaranteeOutranksLockouts = circuits[index].gate.rules.guaranteeOutranksLockouts
+        conditions.lockout = circuits[index].reconciler.memory.lockout
         conditions.account =
             switch account?.state {
             case nil: .none
@@ -47,10 +60,10 @@ extension SupplyGroup {
             }
         conditions.credit = account?.alarm == .cut ? .exhausted : .sufficient
         conditions.protection = protection(now: now, site: site)
-        conditions.timer = state.timer.state
+        conditions.timer = circuits[index].timer.state
         conditions.isClockTrusted = now.trust != .untrusted
-        conditions.isReminderDue = state.reminder.isRunning(now: now.monotonic)
-        conditions.doubt = doubt(about: state, now: now, site: site)
+        conditions.isReminderDue = circuits[index].reminder.isRunning(now: now.monotonic)
+        conditions.doubt = doubt(about: index, now: now, site: site)
         return conditions
     }
 
@@ -61,10 +74,12 @@ extension SupplyGroup {
         return isProtected ? .period : .none
     }
 
-    private func doubt(about state: CircuitState, now: Timestamp, site: SiteConditions) -> Doubt? {
+    private func doubt(about index: Int, now: Timestamp, site: SiteConditions) -> Doubt? {
         if !site.isLedgerUsable { return .ledgerUnusable }
-        if state.track.agreeingSinceStart < CounterTrack.readingsToAgree { return .tooFewReadings }
-        guard let last = state.lastReadingAt, now.monotonic - last <= site.staleAfter else { return .staleData }
+        if circuits[index].track.agreeingSinceStart < CounterTrack.readingsToAgree { return .tooFewReadings }
+        guard let last = circuits[index].lastReadingAt, now.monotonic - last <= site.staleAfter else {
+            return .staleData
+        }
         if hasUnknownRecharge { return .rechargeUnknown }
         return nil
     }
@@ -120,19 +135,18 @@ extension SupplyGroup {
 
     /// A current though the breaker is open: welded, or bypassed.
     mutating func watchOpenBreaker(at index: Int, into outcome: inout GroupOutcome) {
-        let state = circuits[index]
-        let memory = state.reconciler.memory
-        guard memory.confirmed == .open, memory.intended == nil, let power = state.activePower,
+        guard circuits[index].reconciler.memory.confirmed == .open,
+            circuits[index].reconciler.memory.intended == nil, let power = circuits[index].activePower,
             power > Self.leakageMilliwatts
         else {
             circuits[index].readingsWhileOpen = 0
             return
         }
-        guard state.readingsWhileOpen < Self.readingsToBelieveLeakage else { return }
+        guard circuits[index].readingsWhileOpen < Self.readingsToBelieveLeakage else { return }
         circuits[index].readingsWhileOpen += 1
         guard circuits[index].readingsWhileOpen == Self.readingsToBelieveLeakage else { return }
         outcome.change.events.append(
-            Event(.weldedOrBypassed, .circuit(state.circuit.id), ["active_power_mw": String(power)]))
+            Event(.weldedOrBypassed, .circuit(circuits[index].circuit.id), ["active_power_mw": String(power)]))
     }
 
     /// No answer for long while this daemon was asking, then an energy jump.

@@ -30,10 +30,19 @@ struct CircuitProtection: Hashable, Sendable {
         memory.lockout = lockout
     }
 
+    func isNoted(in memory: BreakerMemory) -> Bool {
+        memory.lockout == lockout && memory.overload == overload?.lockout ?? ProtectionLockout()
+            && memory.malignant == malignant?.lockout ?? ProtectionLockout()
+    }
+
     private var lockout: Lockout? {
         if overload?.isLockedOut == true { return .overload }
         return malignant?.isLockedOut == true ? .malignantLoad : nil
     }
+}
+
+extension CircuitState {
+    fileprivate var isProtectionNoted: Bool { protection.isNoted(in: reconciler.memory) }
 }
 
 extension SupplyGroup {
@@ -53,7 +62,7 @@ extension SupplyGroup {
         return outcome
     }
 
-    /// Shows a circuit's power to its safety rules.
+    /// Shows a circuit's power to its safety rules. `followLockouts` remembers what came of it.
     mutating func protect(
         activePower: Int64, reactivePower: Int64?, at index: Int, now: Timestamp, into outcome: inout GroupOutcome
     ) {
@@ -68,28 +77,28 @@ extension SupplyGroup {
         let window = circuits[index].timer.window
         let overload = circuits[index].protection.overload?.observe(
             powerMilliwatts: activePower, window: window, now: now)
-        report(overload ?? [], at: index, into: &outcome)
+        if let overload, !overload.isEmpty { report(overload, at: index, into: &outcome) }
         let malignant = circuits[index].protection.malignant?.observe(
             activeMilliwatts: activePower, reactiveMillivars: reactivePower, now: now)
-        report(malignant ?? [], at: index, into: &outcome)
-        rememberLockouts(at: index, into: &outcome)
+        if let malignant, !malignant.isEmpty { report(malignant, at: index, into: &outcome) }
     }
 
     /// Time went by: lockouts end, counts are forgotten.
     mutating func followLockouts(at index: Int, now: Timestamp, into outcome: inout GroupOutcome) {
         guard circuits[index].protection.needsFastPower else { return }
         let window = circuits[index].timer.window
-        report(circuits[index].protection.overload?.tick(window: window, now: now) ?? [], at: index, into: &outcome)
-        report(circuits[index].protection.malignant?.tick(now: now) ?? [], at: index, into: &outcome)
+        let overload = circuits[index].protection.overload?.tick(window: window, now: now)
+        if let overload, !overload.isEmpty { report(overload, at: index, into: &outcome) }
+        let malignant = circuits[index].protection.malignant?.tick(now: now)
+        if let malignant, !malignant.isEmpty { report(malignant, at: index, into: &outcome) }
         rememberLockouts(at: index, into: &outcome)
     }
 
     private mutating func rememberLockouts(at index: Int, into outcome: inout GroupOutcome) {
-        let before = circuits[index].reconciler.memory
-        circuits[index].protection.note(in: &circuits[index].reconciler.memory)
-        if circuits[index].reconciler.memory != before {
-            outcome.change.breakers[circuits[index].circuit.id] = circuits[index].reconciler.memory
-        }
+        guard !circuits[index].isProtectionNoted else { return }
+        let protection = circuits[index].protection
+        protection.note(in: &circuits[index].reconciler.memory)
+        outcome.change.breakers[circuits[index].circuit.id] = circuits[index].reconciler.memory
     }
 
     private func report(_ findings: [OverloadFinding], at index: Int, into outcome: inout GroupOutcome) {

@@ -102,12 +102,18 @@ extension SupplyGroup {
 
     /// Raises and clears alarms, then decides every breaker of the group.
     mutating func evaluate(now: Timestamp, site: SiteConditions, into outcome: inout GroupOutcome) {
-        let balance = live(zone: site.zone)
+        evaluate(balance: live(zone: site.zone), now: now, site: site, into: &outcome)
+    }
+
+    /// - Parameter balance: what `live` gives now.
+    mutating func evaluate(
+        balance: Money?, now: Timestamp, site: SiteConditions, into outcome: inout GroupOutcome
+    ) {
         liveBalance = balance
         if let balance { updateAlarm(balance: balance, into: &outcome) }
         for index in circuits.indices {
             followTime(at: index, now: now, site: site, into: &outcome)
-            var conditions = conditions(of: circuits[index], now: now, site: site)
+            var conditions = conditions(at: index, now: now, site: site)
             if account != nil, balance == nil { conditions.doubt = .ledgerUnusable }
             let decision = conditions.decision
             reportWaitingCut(decision, at: index, into: &outcome)
@@ -116,8 +122,8 @@ extension SupplyGroup {
         }
     }
 
-    mutating func countReadingBelowCutOff(at index: Int, zone: TimeZoneTable) {
-        guard let account, let balance = live(zone: zone), balance < account.settings.cutOff else {
+    mutating func countReadingBelowCutOff(at index: Int, balance: Money?) {
+        guard let account, let balance, balance < account.settings.cutOff else {
             forgetReadingsBelowCutOff()
             return
         }

@@ -220,14 +220,15 @@ public struct SupplyGroup: Hashable, Sendable {
         if let activePower {
             protect(activePower: activePower, reactivePower: reactivePower, at: index, now: now, into: &outcome)
         }
+        let balance = live(zone: site.zone)
         if !circuits[index].track.isQuarantined, finding != .pending {
             circuits[index].lastReadingAt = now.monotonic
-            countReadingBelowCutOff(at: index, zone: site.zone)
+            countReadingBelowCutOff(at: index, balance: balance)
             watchOpenBreaker(at: index, into: &outcome)
         } else {
             circuits[index].readingsBelowCutOff = 0
         }
-        evaluate(now: now, site: site, into: &outcome)
+        evaluate(balance: balance, now: now, site: site, into: &outcome)
         return outcome
     }
 

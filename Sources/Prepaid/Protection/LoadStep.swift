@@ -60,10 +60,11 @@ public struct PowerLevel: Hashable, Sendable {
 
     /// The medians of some samples; nil of none.
     init?(medianOf samples: some Collection<PowerSample>) {
-        guard let active = median(samples.map(\.activeMilliwatts)) else { return nil }
-        let reactive = samples.compactMap(\.reactiveMillivars)
+        guard let active = median(of: samples, { $0.activeMilliwatts }) else { return nil }
+        let isReactiveKnown = samples.allSatisfy { $0.reactiveMillivars != nil }
         self.init(
-            activeMilliwatts: active, reactiveMillivars: reactive.count == samples.count ? median(reactive) : nil)
+            activeMilliwatts: active,
+            reactiveMillivars: isReactiveKnown ? median(of: samples) { $0.reactiveMillivars ?? 0 } : nil)
     }
 
     /// How far a sample may be from a steady state and still belong to it: 10 W, or 1.5 % of it.
@@ -74,7 +75,18 @@ public struct PowerLevel: Hashable, Sendable {
     }
 }
 
-/// The middle value, the lower of the two middle ones of an even count.
-private func median(_ values: [Int64]) -> Int64? {
-    values.isEmpty ? nil : values.sorted()[(values.count - 1) / 2]
+/// The middle value, the lower of the two middle ones of an even count. Found by counting, not by sorting: a
+/// state is a handful of samples, and this is asked at every reading.
+private func median(of samples: some Collection<PowerSample>, _ value: (PowerSample) -> Int64) -> Int64? {
+    let rank = (samples.count - 1) / 2
+    for sample in samples {
+        let candidate = value(sample)
+        var below = 0
+        var equal = 0
+        for other in samples {
+            if value(other) < candidate { below += 1 } else if value(other) == candidate { equal += 1 }
+        }
+        if below <= rank, rank < below + equal { return candidate }
+    }
+    return nil
 }

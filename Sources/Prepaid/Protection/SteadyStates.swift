@@ -53,7 +53,8 @@ struct SteadyStates: Hashable, Sendable {
         if let level, level.holds(sample) {
             moving = []
             movingSince = nil
-            recent = recent.suffix(Self.recentCount - 1) + [sample]
+            if recent.count >= Self.recentCount { recent.removeFirst() }
+            recent.append(sample)
             self.level = PowerLevel(medianOf: recent)
             return .steady
         }
