@@ -2,7 +2,8 @@ import Metering
 import Prepaid
 import Storage
 
-/// Rooms with a meter each, read every five minutes; seven rate changes a day.
+/// Rooms with a meter each, read every five minutes; seven rate changes a day. Balances begin at nothing and
+/// fall: nobody is cut, as no circuit has a breaker.
 struct GrowingSite {
     let gateway: GatewayID
     let installation: StoredSite
@@ -25,11 +26,10 @@ struct GrowingSite {
                 let meter = MeterID(rawValue: name), let bus = BusID(rawValue: "b\(number / 128 + 1)"),
                 let address = UnitAddress(bus: bus, unit: UInt8(number % 128 + 1))
             else { throw BadName() }
-            let balance = Money(microunits: 500_000_000)
             let settings = try AccountSettings(
                 price: .free, alarm1: .oneMicrounit, alarm2: .zero, hoardingCap: Money(microunits: 1_000_000_000))
             let opened = Account(
-                id: account, customerNumber: "C\(number)", issuer: "platform", balance: balance, settings: settings,
+                id: account, customerNumber: "C\(number)", issuer: "platform", settings: settings,
                 tariff: schedule)
             meters.append(SiteMeter(id: meter, address: address, profile: "eastron-sdm120"))
             accounts.append(opened)
