@@ -58,9 +58,11 @@ struct Score {
         var wasFound = [Bool](repeating: false, count: runs.count)
         for finding in findings where finding.action != .off {
             if finding.verdict == .chopped { chopped += 1 }
-            let second = Int(finding.step.at.nanoseconds / 1_000_000_000)
+            // Where other loads moved just before, the step begins with them: it is on until it was judged.
+            let from = Int(finding.step.at.nanoseconds / 1_000_000_000)
+            let judged = from + Int(finding.step.lasting.components.seconds)
             func covers(_ run: ClosedRange<Int>) -> Bool {
-                run.lowerBound - 2 * period <= second && second <= run.upperBound + period
+                run.lowerBound - 2 * period <= judged && from <= run.upperBound + period
             }
             if let run = runs.firstIndex(where: covers) {
                 if finding.action == .trip || countsAlarms { wasFound[run] = true }
