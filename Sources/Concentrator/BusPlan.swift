@@ -42,7 +42,11 @@ public struct BusPlan: Sendable {
         let assumption =
             "  meters taken to answer within \(Self.usualTurnaround.wholeMilliseconds) ms; within "
             + "\(Self.slowTurnaround.wholeMilliseconds) ms normal values get \(Self.text(slow.worstNormalAge)) old"
-        return [line, assumption] + warning
+        // Two readings, and each may come as late as this.
+        let overload = freshness.worstFastAge.map {
+            "  an overload delay below \(Self.text($0)) acts after \(Self.text($0)): power is not read more often"
+        }
+        return [line, assumption] + (overload.map { [$0] } ?? []) + warning
     }
 
     private var load: String {
