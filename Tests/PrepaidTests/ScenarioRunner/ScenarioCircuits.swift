@@ -9,8 +9,9 @@ extension ScenarioRunner {
         var (rated, step, modulus): (Int64, Int64, Int64?) = (13_800, 10, 1_000_000_000)
         var hasBreaker = true
         var options = ScenarioSwitching()
+        var safety = ScenarioSafety()
         while let word = words.first {
-            if try options.take(&words) { continue }
+            if try options.take(&words) || safety.take(&words) { continue }
             _ = try words.next("word")
             switch word {
             case "of": owners = try words.names("account")
@@ -26,7 +27,8 @@ extension ScenarioRunner {
             default: throw ScenarioProblem("'\(word)' says nothing about a circuit")
             }
         }
-        let rules = CircuitRules(switching: try options.rules())
+        let rules = CircuitRules(
+            switching: try options.rules(), overload: try safety.overload(), malignant: try safety.malignant())
         guard let bus = BusID(rawValue: "b1"), let unit = UnitAddress(bus: bus, unit: 1) else { return }
         for (index, id) in names.enumerated() {
             let owner = owners[min(index, owners.count - 1)].flatMap(AccountID.init(rawValue:))

@@ -27,6 +27,7 @@ extension ScenarioRunner {
             let circuits = try words.circuits()
             let lockout: Lockout? = words.take("none") ? nil : try words.oneOf("lockout", Lockout.self)
             try each(circuits) { $0.set(lockout: lockout, of: $1, now: $2, site: $3) }
+        case "unlock": try each(words.circuits()) { $0.releaseLockout(of: $1, now: $2, site: $3) }
         case "button": try each(words.circuits()) { $0.userAgreed($1, now: $2, site: $3) }
         case "release": try each(words.circuits()) { $0.releaseOpenedElsewhere($1, now: $2, site: $3) }
         case "confirm":
@@ -52,23 +53,27 @@ extension ScenarioRunner {
         }
     }
 
-    /// `read C1 1000.00 kWh [2.5 kW]`
+    /// `read C1 1000.00 kWh [2.5 kW [with 300 var]]`
     private mutating func read(_ words: inout ScenarioWords) throws {
         let circuits = try words.circuits()
         let counter = try words.quantity()
         let power = words.isEmpty ? nil : try words.power()
+        let reactive = try words.reactivePower()
         for circuit in circuits {
             site.devices[circuit]?.counter = counter
             site.devices[circuit]?.rest = 0
-            try report(circuit, counter: counter, power: power)
+            try report(circuit, counter: counter, power: power, reactive: reactive)
         }
     }
 
     /// What one poll brings: the breaker's position, then counter and power.
-    private mutating func report(_ circuit: CircuitID, counter: Int64, power: Int64?) throws {
+    private mutating func report(
+        _ circuit: CircuitID, counter: Int64, power: Int64?, reactive: Int64? = nil
+    ) throws {
         try pollBreaker(circuit)
         try site.change(try site.group(of: circuit)) {
-            $0.take(counter: counter, activePower: power, of: circuit, now: $1, site: $2)
+            $0.take(
+                counter: counter, activePower: power, reactivePower: reactive, of: circuit, now: $1, site: $2)
         }
     }
 
@@ -80,10 +85,11 @@ extension ScenarioRunner {
         }
     }
 
-    /// `use C1 2 kW for 10m every 5s`
+    /// `use C1 2 kW [with 300 var] for 10m every 5s`
     private mutating func use(_ words: inout ScenarioWords) throws {
         let circuits = try words.circuits()
         let power = try words.power()
+        let reactive = try words.reactivePower()
         try words.require("for")
         let total = try words.duration()
         try words.require("every")
@@ -94,7 +100,8 @@ extension ScenarioRunner {
                 runner.site.devices[circuit]?.use(power, for: period, rules: rules)
                 let device = try runner.site.device(of: circuit)
                 try runner.report(
-                    circuit, counter: device.shown(rules), power: device.position == .closed ? power : 0)
+                    circuit, counter: device.shown(rules), power: device.position == .closed ? power : 0,
+                    reactive: device.position == .closed ? reactive : reactive.map { _ in 0 })
             }
         }
     }

@@ -104,6 +104,14 @@ struct ScenarioWords {
     }
 
     /// `500ms`, `5s`, `10m`, `2h`, `3d`.
+    /// `with 300 var`, in mvar; nil where the meter does not say.
+    mutating func reactivePower() throws -> Int64? {
+        guard take("with") else { return nil }
+        let amount = try integer()
+        try require("var")
+        return amount * 1_000
+    }
+
     mutating func duration() throws -> Duration { try value("duration (5s, 10m, 2h)", Self.duration) }
 
     static func duration(_ text: String) -> Duration? {
