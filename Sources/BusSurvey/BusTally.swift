@@ -17,6 +17,8 @@ public struct BusTally: Hashable, Sendable {
     public private(set) var busyByPurpose: [BusPurpose: Duration] = [:]
     public private(set) var busyByPhase: [BusPhase: Duration] = [:]
     public private(set) var units: [UInt8: UnitTally] = [:]
+    /// From the decision on a breaker to the first byte of its write.
+    public private(set) var orderDelays = ResponseTimes()
     private let started: MonotonicTime
     /// Busy time by the second in which it ended, oldest first.
     private var seconds: [Second] = []
@@ -49,6 +51,8 @@ public struct BusTally: Hashable, Sendable {
         }
         units[use.unit] = unit
     }
+
+    public mutating func ordered(after delay: Duration) { orderDelays.take(max(.zero, delay)) }
 
     /// Drops what is no device of the site any more.
     public mutating func keep(_ wanted: Set<UInt8>) { units = units.filter { wanted.contains($0.key) } }

@@ -1,5 +1,7 @@
+internal import MeterProfiles
 public import Metering
 public import Prepaid
+internal import Storage
 private import Synchronization
 
 /// What the site has for one bus: breaker orders, which go before everything else, and changes to what
@@ -7,6 +9,8 @@ private import Synchronization
 public final class BusMailbox: Sendable {
     private struct State {
         var orders: [BreakerOrder] = []
+        var boundary: MonotonicTime?
+        var learned: [StoredHoles] = []
         var devices: [SiteMeter]?
         var fast: Set<MeterID>?
         var scan: ScanJob?
@@ -24,6 +28,25 @@ public final class BusMailbox: Sendable {
 
     public func send(_ order: BreakerOrder) { change { $0.orders.append(order) } }
     public func setDevices(_ devices: [SiteMeter]) { change { $0.devices = devices } }
+    /// The next moment at which a price or the day changes.
+    func setBoundary(_ moment: MonotonicTime) { change { $0.boundary = moment } }
+    /// What devices were found to refuse in earlier runs; to be said before the devices are.
+    func setLearned(_ learned: [StoredHoles]) { state.withLock { $0.learned = learned } }
+
+    func learnedHoles(of meter: SiteMeter) -> LearnedHoles {
+        state.withLock { state in
+            let kept = state.learned.first { $0.meter == meter.id.rawValue && $0.profile == meter.profile }
+            return kept.map { LearnedHoles(text: $0.holes) } ?? LearnedHoles()
+        }
+    }
+
+    func takeBoundary() -> MonotonicTime? {
+        state.withLock { state in
+            defer { state.boundary = nil }
+            return state.boundary
+        }
+    }
+
     public func setFast(_ meters: Set<MeterID>) { change { $0.fast = meters } }
 
     /// Asks for a scan beside live polling. One that waits already is given up.

@@ -111,13 +111,15 @@ public struct BusService: Sendable {
             for meter in meters {
                 guard let profile = profiles[meter.profile] else { continue }
                 state.devices[meter.id] = PolledDevice(
-                    meter, profile: profile, serial: configuration.serial, turnaround: Self.assumedTurnaround)
+                    meter, profile: profile, serial: configuration.serial, turnaround: Self.assumedTurnaround,
+                    holes: mailbox.learnedHoles(of: meter))
                 state.schedule.add(
                     meter.id, requestGap: profile.limits.requestGap, responseTimeout: profile.limits.responseTimeout,
                     now: clock.monotonicNow())
             }
         }
         if let fast = changes.fast { state.schedule.setFast(fast) }
+        if let boundary = mailbox.takeBoundary() { state.schedule.readClose(to: boundary, .normal) }
     }
 
     /// One request, so that orders and the fast class never wait for the rest of a plan.
@@ -152,6 +154,7 @@ public struct BusService: Sendable {
         poll.account(for: transaction)
         switch transaction.result {
         case .success(let words):
+            if let turnaround = transaction.turnaround { state.devices[meter]?.took(turnaround) }
             poll.take(words, of: request, profile: device.profile)
             guard poll.isComplete else {
                 state.schedule.pause(meter, at: clock.monotonicNow())
@@ -164,7 +167,14 @@ public struct BusService: Sendable {
             report(.failed(meter, fault.noDataReason, at: clock.now()))
             switch fault {
             case .portLost: return
-            case .exception: record(poll, of: meter, answered: true, in: &state)
+            case .exception(let code):
+                if code == 2, state.devices[meter]?.refused(request) == true, let holes = state.devices[meter]?.holes {
+                    logger.notice(
+                        "a device refuses registers of its model; it is read around them",
+                        metadata: ["meter": "\(meter)", "refused": "\(request)"])
+                    report(.learned(meter, profile: device.profile.id, holes))
+                }
+                record(poll, of: meter, answered: true, in: &state)
             case .timeout, .badFrame, .wrongAnswer: record(poll, of: meter, answered: false, in: &state)
             }
         }
@@ -192,6 +202,7 @@ public struct BusService: Sendable {
         if isBroken || !transaction.notes.isEmpty { watch.diagnosed(state.diagnosis) }
         for finding in findings {
             logger.warning("something is wrong on the line", metadata: ["finding": "\(finding)"])
+            report(.finding(configuration.id, finding, at: clock.now()))
         }
     }
 
@@ -301,6 +312,7 @@ public struct BusService: Sendable {
     ) async {
         let write = order.position == .open ? point.open : point.close
         let written = await port.write(unit: order.breaker.device.unit, write, timeout: timeout)
+        watch.ordered(after: written.sentAt - order.decidedAt)
         watch.saw(written, for: .order, of: device.meter, profile: device.profile, in: configuration.serial)
         if case .failure(let fault) = written.result {
             logger.warning(

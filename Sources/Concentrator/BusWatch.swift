@@ -95,6 +95,9 @@ public final class BusWatch: Sendable {
         }
     }
 
+    /// A breaker write began, so long after it was decided.
+    func ordered(after delay: Duration) { state.withLock { $0.tally.ordered(after: delay) } }
+
     func diagnosed(_ diagnosis: LineDiagnosis) { state.withLock { $0.diagnosis = diagnosis } }
 
     func opened(_ isOpen: Bool) { state.withLock { $0.isOpen = isOpen } }

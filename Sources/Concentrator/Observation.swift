@@ -1,3 +1,4 @@
+public import MeterProfiles
 public import Metering
 public import Prepaid
 
@@ -11,6 +12,10 @@ public enum BusReport: Sendable {
     case found(MeterID, at: Timestamp)
     /// An order ended; what was read back, or nil.
     case orderEnded(BreakerOrder, readBack: BreakerPosition?, at: Timestamp)
+    /// A device was found to refuse reads that its model allows.
+    case learned(MeterID, profile: String, LearnedHoles)
+    /// Something is wrong with the line or a device on it.
+    case finding(BusID, LineFinding, at: Timestamp)
     case busLost(BusID, reason: String, at: Timestamp)
     case busFound(BusID, at: Timestamp)
 }

@@ -8,11 +8,57 @@ internal import Prepaid
 struct PolledDevice {
     let meter: SiteMeter
     let profile: MeterProfile
-    let plans: [PollClass: ReadPlan]
+    private(set) var plans: [PollClass: ReadPlan] = [:]
+    private(set) var holes: LearnedHoles
+    private let serial: SerialFormat
+    /// What the plans are made for, and the mean of late.
+    private var plannedTurnaround: Duration
+    private var turnaround: Duration?
+    /// Refusals in a row of the same read.
+    private var refusals: (request: ReadRequest, count: Int)?
 
-    init(_ meter: SiteMeter, profile: MeterProfile, serial: SerialFormat, turnaround: Duration) {
+    /// One refusal may be a moment's weakness.
+    private static let refusalsToLearn = 3
+
+    init(
+        _ meter: SiteMeter, profile: MeterProfile, serial: SerialFormat, turnaround: Duration,
+        holes: LearnedHoles = LearnedHoles()
+    ) {
         self.meter = meter
         self.profile = profile
+        self.serial = serial
+        self.holes = holes
+        plannedTurnaround = turnaround
+        plan()
+    }
+
+    /// Takes how long the device took. The best split of its registers hangs on it: what is planned anew
+    /// is what differs by a quarter, and by more than a millisecond.
+    mutating func took(_ time: Duration) {
+        let mean = turnaround.map { $0 + (min(time, .seconds(1)) - $0) / 8 } ?? time
+        turnaround = mean
+        let difference = mean > plannedTurnaround ? mean - plannedTurnaround : plannedTurnaround - mean
+        guard difference > max(plannedTurnaround / 4, .milliseconds(1)) else { return }
+        plannedTurnaround = mean
+        plan()
+    }
+
+    /// Takes a refusal of a read (exception 2).
+    /// - Returns: whether something was learned of it.
+    mutating func refused(_ request: ReadRequest) -> Bool {
+        let count = refusals.map { $0.request == request ? $0.count + 1 : 1 } ?? 1
+        refusals = (request, count)
+        guard count >= Self.refusalsToLearn else { return false }
+        refusals = nil
+        let billed = profile.billing?.channel
+        guard holes.learn(refusalOf: request, wanted: profile.registers, needed: billed.map { [$0] } ?? []) else {
+            return false
+        }
+        plan()
+        return true
+    }
+
+    private mutating func plan() {
         let readbacks = profile.relay?.points.map(\.readback) ?? []
         var plans: [PollClass: ReadPlan] = [:]
         for pollClass in PollClass.allCases {
@@ -21,7 +67,8 @@ struct PolledDevice {
                 $0.pollClass <= pollClass || $0.channel == profile.billing?.channel
             }
             plans[pollClass] = ReadPlan(
-                wanted: wanted, readbacks: readbacks, limits: profile.limits, serial: serial, turnaround: turnaround)
+                wanted: wanted, readbacks: readbacks, limits: profile.limits, serial: serial,
+                turnaround: plannedTurnaround, holes: holes)
         }
         self.plans = plans
     }

@@ -27,6 +27,13 @@ extension SiteService {
             change(key, now: now, ended: order.circuit) { group, site in
                 group.orderEnded(order.circuit, readBack: position, now: now, site: site)
             }
+        case .learned(let meter, let profile, let holes):
+            await telemetry.keep(StoredHoles(meter: meter.rawValue, profile: profile, holes: holes.text))
+        case .finding(let bus, let finding, let now):
+            note(
+                Event(
+                    .lineFault, .bus(bus),
+                    ["fault": finding.code, "unit": String(finding.unit), "advice": finding.description]), at: now)
         case .busLost(let bus, let reason, let now): note(Event(.busLost, .bus(bus), ["reason": reason]), at: now)
         case .busFound(let bus, let now):
             note(Event(.busFound, .bus(bus)), at: now)
@@ -40,6 +47,7 @@ extension SiteService {
     func tick() {
         let now = clock.now()
         let isTimeNew = noteClock(clock.takeNotice(), at: now)
+        tellBuses(ofBoundaryAfter: now)
         let today = now.trust == .untrusted ? nil : zone.day(containing: now.wall)
         if let today { settleDays(before: today, now: now) }
         probeLedger(at: now)
@@ -49,6 +57,22 @@ extension SiteService {
             change(key, now: now) { group, site in group.tick(now: now, site: site) }
         }
         direct()
+    }
+
+    /// Has every device read close to the next moment at which a price or the day changes: what was used is
+    /// split between the readings on both sides of it.
+    private func tellBuses(ofBoundaryAfter now: Timestamp) {
+        guard now.trust != .untrusted else { return }
+        if let told = toldBoundary, now.wall < told, told <= now.wall + Self.boundaryOutlook { return }
+        let tomorrow = CivilDate(daysSince1970: zone.day(containing: now.wall).daysSince1970 + 1)
+        var next = zone.startOfDay(tomorrow)
+        for group in groups.values {
+            guard let tariff = group.account?.tariff else { continue }
+            next = min(next, tariff.nextBoundary(after: now.wall, zone: zone).at)
+        }
+        guard next > now.wall, next <= now.wall + Self.boundaryOutlook else { return }
+        toldBoundary = next
+        for mailbox in mailboxes.values { mailbox.setBoundary(now.monotonic + (next - now.wall)) }
     }
 
     /// Posts what was used on days that are over; once a day, for the mark of a circuit that uses nothing

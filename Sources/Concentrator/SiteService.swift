@@ -46,6 +46,10 @@ public actor SiteService {
     var generator = SystemRandomNumberGenerator()
     /// When each group is to be looked at again though nothing was heard of it.
     var nextLooks: [Int: MonotonicTime] = [:]
+    /// The last boundary that the buses were told to read close to.
+    var toldBoundary: WallTime?
+    /// How far ahead boundaries are looked for.
+    static let boundaryOutlook: Duration = .seconds(600)
     /// The day before which everything is posted, as far as this run knows.
     var lastSettledDay: CivilDate?
     /// What the groups were last told of the ledger by a tick.
@@ -77,6 +81,8 @@ public actor SiteService {
     /// Loads what is installed and tells the buses.
     func start() async throws {
         let marks = await telemetry.lastAccepted()
+        let learned = await telemetry.learnedHoles()
+        for mailbox in mailboxes.values { mailbox.setLearned(learned) }
         load(try ledger.site(), lastAccepted: marks)
         do { try record([Event(.daemonStarted, .gateway)], actor: "gateway", at: clock.now()) } catch {
             // The disk may be full or read-only: the site runs on without new debits until it is not.

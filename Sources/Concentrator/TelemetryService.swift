@@ -49,6 +49,18 @@ public actor TelemetryService {
         }
     }
 
+    /// Keeps what a device refuses. What cannot be kept is learned again.
+    func keep(_ learned: StoredHoles) {
+        do { try store.keep(learned) } catch { lastProblem = error.description }
+    }
+
+    func learnedHoles() -> [StoredHoles] {
+        do { return try store.learnedHoles() } catch {
+            lastProblem = error.description
+            return []
+        }
+    }
+
     public func lastAccepted() -> [CircuitID: CounterMark] { store.lastAccepted }
 
     public func records(after sequence: Int64, limit: Int) throws(StorageError) -> [TelemetryRecord] {

@@ -52,6 +52,15 @@ struct MetricsPage: Sendable {
         page.family("meterkeep_bus_findings", .gauge, "Things that are wrong with the line or a device on it.") { add in
             for bus in buses { add(["bus": bus.name], "\(bus.findings.count)") }
         }
+        page.family("meterkeep_breaker_write_delay_seconds", .gauge, "From a decision to the write's first byte.") {
+            add in
+            for bus in buses {
+                for (name, perMille) in [("0.5", 500), ("0.99", 990)] {
+                    guard let time = bus.tally.orderDelays.quantile(perMille: perMille) else { continue }
+                    add(["bus": bus.name, "quantile": name], Page.seconds(time))
+                }
+            }
+        }
         page.family("meterkeep_meter_response_seconds", .gauge, "From a request's end to the answer's start.") { add in
             for bus in buses {
                 for (unit, meter) in bus.meters.sorted(by: { $0.key < $1.key }) {

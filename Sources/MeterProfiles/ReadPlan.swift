@@ -54,16 +54,20 @@ public struct ReadPlan: Hashable, Sendable {
     ///   - wanted: the registers to fetch, in any order.
     ///   - readbacks: the switch positions to fetch with them, in any order.
     ///   - turnaround: how long the meter takes from the end of a request to the start of its answer.
+    ///   - holes: what this one device refuses.
     public init(
         wanted: [RegisterDefinition], readbacks: [RelayReadback] = [], limits: ReadLimits, serial: SerialFormat,
-        turnaround: Duration
+        turnaround: Duration, holes: LearnedHoles = LearnedHoles()
     ) {
         var requests: [ReadRequest] = []
         for table in RegisterTable.allCases {
-            let registers = wanted.filter { $0.table == table }.map(Span.init)
+            let registers = wanted.filter {
+                $0.table == table && !holes.missing.contains(.init(table: table, address: Int($0.address)))
+            }.map(Span.init)
             let positions = readbacks.filter { $0.table == table }.map(Span.init)
             let spans = (registers + positions).sorted { ($0.first, $0.end) < ($1.first, $1.end) }
-            requests += Self.group(spans, table: table, limits: limits, serial: serial, turnaround: turnaround)
+            requests += Self.group(
+                spans, table: table, limits: limits, serial: serial, turnaround: turnaround, barriers: holes.barriers)
         }
         self.requests = requests
         duration = requests.reduce(.zero) { $0 + $1.duration(serial: serial, turnaround: turnaround) }
@@ -87,7 +91,8 @@ public struct ReadPlan: Hashable, Sendable {
     /// Exact: `best[n]` is the least cost of fetching the first n spans; the last request of that
     /// solution covers spans k ..< n for some k, and every k is tried.
     private static func group(
-        _ spans: [Span], table: RegisterTable, limits: ReadLimits, serial: SerialFormat, turnaround: Duration
+        _ spans: [Span], table: RegisterTable, limits: ReadLimits, serial: SerialFormat, turnaround: Duration,
+        barriers: Set<LearnedHoles.Place>
     ) -> [ReadRequest] {
         guard !spans.isEmpty else { return [] }
         var best: [(cost: Duration, start: Int, request: ReadRequest?)] = [(.zero, 0, nil)]
@@ -96,6 +101,7 @@ public struct ReadPlan: Hashable, Sendable {
             var reach = spans[end - 1].end
             for start in stride(from: end - 1, through: 0, by: -1) {
                 if start < end - 1, !limits.allowsGaps, spans[start].end < spans[start + 1].first { break }
+                if start < end - 1, barriers.contains(.init(table: table, address: spans[start + 1].first)) { break }
                 reach = max(reach, spans[start].end)
                 let count = reach - spans[start].first
                 let isSingle = start == end - 1

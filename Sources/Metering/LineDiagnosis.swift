@@ -20,6 +20,22 @@ public enum LineFinding: Hashable, Sendable, CustomStringConvertible {
     /// Noise, or broken frames, while this unit was asked.
     case spoiledUnit(UInt8)
 
+    /// A fixed word for platforms.
+    public var code: String {
+        switch self {
+        case .slowUnit: "slow_unit"
+        case .sharedAddress: "shared_address"
+        case .unaskedUnit: "unasked_unit"
+        case .spoiledUnit: "spoiled_unit"
+        }
+    }
+
+    public var unit: UInt8 {
+        switch self {
+        case .slowUnit(let unit), .sharedAddress(let unit), .unaskedUnit(let unit), .spoiledUnit(let unit): unit
+        }
+    }
+
     public var description: String {
         switch self {
         case .slowUnit(let unit):

@@ -41,6 +41,7 @@ public enum EventCode: String, Hashable, Sendable, CaseIterable {
     case meterFound = "meter_found"
     case busLost = "bus_lost"
     case busFound = "bus_found"
+    case lineFault = "line_fault"
     case clockTrustChanged = "clock_trust_changed"
     case clockAnchored = "clock_anchored"
     case massCutHeld = "mass_cut_held"

@@ -43,5 +43,12 @@ enum TelemetryLayout {
             through INTEGER NOT NULL CHECK (through >= 0),
             seal INTEGER NOT NULL DEFAULT 0
         ) STRICT, WITHOUT ROWID;
+
+        -- What each device was found to refuse. Worth little: it is learned again.
+        CREATE TABLE learned_holes (
+            meter TEXT PRIMARY KEY,
+            profile TEXT NOT NULL,
+            holes TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID;
         """
 }

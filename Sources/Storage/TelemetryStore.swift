@@ -11,7 +11,7 @@ public import UplinkProtocol
 public final class TelemetryStore: Sendable {
     /// New with every new file.
     public let epoch: String
-    private let handle: DatabaseHandle
+    let handle: DatabaseHandle
     private let retention: TelemetryRetention
     private let writer: Mutex<TelemetryWriter>
 
