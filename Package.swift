@@ -109,7 +109,8 @@ let programs: [Target] = [
     .executableTarget(
         name: "meterkeep-platform",
         dependencies: [
-            "ReferencePlatform", "UplinkProtocol", .argumentParser, .asyncHTTPClient, .hummingbird, .nioCore, .nioHTTP1,
+            "Metering", "ReferencePlatform", "UplinkProtocol", .argumentParser, .asyncHTTPClient, .hummingbird,
+            .nioCore, .nioHTTP1,
             .logging,
             .serviceLifecycle,
             .unixSignals,

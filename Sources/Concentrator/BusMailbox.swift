@@ -16,6 +16,7 @@ public final class BusMailbox: Sendable {
         var scan: ScanJob?
         var errands: [BusErrand] = []
         var isClosed = false
+        var asked: Set<MeterID> = []
     }
 
     /// Errands that wait at most.
@@ -92,6 +93,16 @@ public final class BusMailbox: Sendable {
         state.withLock { state in
             defer { state.scan = nil }
             return state.scan
+        }
+    }
+
+    /// Has meters read out of their turn.
+    func readNow(_ meters: Set<MeterID>) { change { $0.asked.formUnion(meters) } }
+
+    func takeAsked() -> Set<MeterID> {
+        state.withLock { state in
+            defer { state.asked = [] }
+            return state.asked
         }
     }
 

@@ -90,6 +90,7 @@ public struct BusService: Sendable {
             }
             take(mailbox.takeChanges(), into: &state)
             takeScan(into: &state)
+            state.schedule.readNow(mailbox.takeAsked(), at: clock.monotonicNow())
             await carryOutOrders(state)
             let errandWaits = await errandTurn(&state)
             await step(&state, restingAtMost: errandWaits)

@@ -14,6 +14,8 @@ public final class GatewayClock: Sendable {
     private struct State {
         var judge: ClockJudge
         var noticed = ClockNotice()
+        /// What the platform's clock is ahead of this box's, where nothing better sets it.
+        var offset: Duration = .zero
     }
 
     public init(system: SystemClock, source: GatewayConfiguration.ClockSource) {
@@ -26,15 +28,34 @@ public final class GatewayClock: Sendable {
     public func now() -> Timestamp {
         // One look at a time: two that overtake one another would look like a step.
         state.withLock { state in
-            let sample = ClockSample(
-                isSynchronised: source == .assumed || system.isSynchronised(), monotonic: system.monotonicNow(),
-                wall: system.wallNow())
+            let sample = sample(&state)
             let verdict = state.judge.judge(sample)
             state.noticed.anchor = verdict.anchor ?? state.noticed.anchor
             state.noticed.step = verdict.step ?? state.noticed.step
             return Timestamp(
                 boot: system.boot, monotonic: sample.monotonic, wall: sample.wall, trust: verdict.trust)
         }
+    }
+
+    /// Takes the time from outside where nothing that is better gives it.
+    /// - Returns: whether it was taken.
+    func take(time wall: WallTime) -> Bool {
+        state.withLock { state in
+            guard state.judge.trust == .untrusted else { return false }
+            state.offset = wall - system.wallNow()
+            let verdict = state.judge.setByOperator(sample(&state))
+            state.noticed.anchor = verdict.anchor ?? state.noticed.anchor
+            state.noticed.step = verdict.step ?? state.noticed.step
+            return verdict.trust == .trusted
+        }
+    }
+
+    private func sample(_ state: inout State) -> ClockSample {
+        let isSynchronised = source == .assumed || system.isSynchronised()
+        // The kernel's own source is the better one.
+        if isSynchronised { state.offset = .zero }
+        return ClockSample(
+            isSynchronised: isSynchronised, monotonic: system.monotonicNow(), wall: system.wallNow() + state.offset)
     }
 
     /// For how long the clock has not been believed, by the monotonic clock; zero while it is.

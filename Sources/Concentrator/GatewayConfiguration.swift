@@ -2,6 +2,7 @@ public import FieldBus
 public import MeterProfiles
 public import Metering
 public import UplinkHTTP
+public import UplinkProtocol
 
 /// One RS485 bus of the box.
 public struct BusConfiguration: Hashable, Sendable {
@@ -49,4 +50,8 @@ public struct GatewayConfiguration: Hashable, Sendable {
     public let platform: PlatformAddress?
     /// Records in a batch, at most.
     public let batchRecords: Int
+    /// What no command from outside may go beyond.
+    public let commandLimits: CommandLimits
+    /// PEM: the key that commands from outside must be signed with; nil: none.
+    public let commandKeyPath: String?
 }

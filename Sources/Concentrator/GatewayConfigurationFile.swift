@@ -3,12 +3,14 @@ private import FieldBus
 private import Foundation
 private import MeterProfiles
 private import Metering
+private import Prepaid
 private import UplinkHTTP
+private import UplinkProtocol
 
 extension GatewayConfiguration {
     private static let keys = [
         "gateway", "data", "socket", "profiles", "time_zone", "clock", "buses", "poll", "breakers", "telemetry",
-        "metrics", "meter_settings", "uplink",
+        "metrics", "meter_settings", "uplink", "commands",
     ]
 
     /// Reads the configuration. Every key is explained in `etc/gateway.yaml`.
@@ -52,6 +54,8 @@ extension GatewayConfiguration {
         let commitSeconds = telemetry?.integer("commit_seconds", in: 1...600, default: 10) ?? 10
         let metrics = root["metrics"].flatMap { $0.mapping(keys: ["port"]) }
         let metricsPort = metrics.flatMap { $0.integer("port", in: 1...65_535) }
+        let commands = root.mapping("commands", keys: ["largest_amount", "largest_balance", "largest_price", "key"])
+        guard let limits = readLimits(commands) else { return nil }
         return GatewayConfiguration(
             gateway: gateway, dataPath: data, socketPath: socket, profilesPath: profiles, timeZoneName: zone,
             clockSource: clock, buses: buses, periods: periods.periods, staleAfter: periods.staleAfter,
@@ -59,7 +63,8 @@ extension GatewayConfiguration {
             telemetryCommitInterval: .seconds(commitSeconds), metricsPort: metricsPort,
             meterSettings: root["meter_settings"].flatMap(MeterSettingsConfiguration.read) ?? .standard,
             platform: platform.flatMap(\.?.address),
-            batchRecords: platform.flatMap(\.?.batchRecords) ?? 200)
+            batchRecords: platform.flatMap(\.?.batchRecords) ?? 200, commandLimits: limits,
+            commandKeyPath: path(commands?["key"]?.text))
     }
 
     private static func identifier<Subject>(
@@ -126,6 +131,23 @@ extension GatewayConfiguration {
             PollSchedule.Periods(fast: .milliseconds(fast), normal: .milliseconds(normal), slow: .milliseconds(slow)),
             .seconds(stale)
         )
+    }
+
+    private static func readLimits(_ commands: ConfigurationMapping?) -> CommandLimits? {
+        var limits = CommandLimits.standard
+        guard let commands else { return limits }
+        func read<Value>(_ key: String, _ example: String, _ parse: (String) -> Value?) -> Value? {
+            guard let node = commands[key] else { return nil }
+            guard let text = node.text, let value = parse(text) else {
+                node.refuse("\(node.path) is no amount", "write it in quotes, like \"\(example)\"")
+                return nil
+            }
+            return value
+        }
+        limits.largestAmount = read("largest_amount", "100000") { Money(decimal: $0) } ?? limits.largestAmount
+        limits.largestBalance = read("largest_balance", "1000000") { Money(decimal: $0) } ?? limits.largestBalance
+        limits.largestPrice = read("largest_price", "1000.0000") { Price(decimal: $0) } ?? limits.largestPrice
+        return limits
     }
 
     private static func readPlatform(

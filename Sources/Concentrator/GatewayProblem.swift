@@ -8,11 +8,13 @@ public enum GatewayProblem: Error, Sendable, CustomStringConvertible {
     case device(String)
     /// 70: the ledger must be opened anew.
     case ledgerLost(String)
+    /// 75: a command asked for the configuration to be read anew.
+    case reload
 
     public var exitCode: Int32 {
         switch self {
         case .configuration: 78
-        case .busy: 75
+        case .busy, .reload: 75
         case .device: 74
         case .ledgerLost: 70
         }
@@ -21,6 +23,7 @@ public enum GatewayProblem: Error, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .configuration(let text), .busy(let text), .device(let text), .ledgerLost(let text): text
+        case .reload: "the configuration is to be read anew; start the daemon again"
         }
     }
 }

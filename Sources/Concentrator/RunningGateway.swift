@@ -39,7 +39,8 @@ public final class RunningGateway: Sendable {
 
     /// Opens everything or nothing: the data, the ports, the certificates.
     public init(
-        configuration: GatewayConfiguration, notifier: ServiceNotifier, logger: Logger
+        configuration: GatewayConfiguration, notifier: ServiceNotifier, logger: Logger,
+        reloadProblem: @escaping @Sendable () -> String? = ReloadHandler.unable.problem
     ) async throws(GatewayProblem) {
         self.configuration = configuration
         self.notifier = notifier
@@ -47,6 +48,7 @@ public final class RunningGateway: Sendable {
         (reports, reporter) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.mostReports))
         failure = FailureBox()
         profiles = try Self.orProblem { try ProfileFolder.load(configuration.profilesPath) }
+        let commandPolicy = try CommandPolicy(configuration)
         if let address = configuration.platform { try Self.orProblem { try PlatformClient.check(address) } }
         guard let zone = TimeZoneTable(ianaName: configuration.timeZoneName) else {
             throw .configuration("the time zone '\(configuration.timeZoneName)' is unknown; install tzdata")
@@ -94,7 +96,7 @@ public final class RunningGateway: Sendable {
                     }
                 }
                 failure.set(.ledgerLost(error.description))
-            })
+            }, commandPolicy: commandPolicy, reload: ReloadHandler(problem: reloadProblem) { failure.set(.reload) })
         settings = SettingsService(
             site: site, profiles: profiles, clock: clock, zone: zone, mailboxes: mailboxes,
             configuration: configuration.meterSettings, logger: logger)

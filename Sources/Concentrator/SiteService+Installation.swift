@@ -71,6 +71,7 @@ extension SiteService {
         meters = Dictionary(uniqueKeysWithValues: site.meters.map { ($0.id, $0) })
         lastSettledDay = nil
         calendar = site.settings.calendar
+        accountDefaults = site.settings.accountDefaults
         (groups, groupOfCircuit, groupOfAccount, circuitOfMeter, circuitOfBreaker) = ([:], [:], [:], [:], [:])
         let states = site.circuits.compactMap { circuit in
             state(
@@ -94,6 +95,7 @@ extension SiteService {
         fastMeters.formIntersection(meters.keys)
         waits = waits.filter { groupOfCircuit[$0.key] != nil }
         director.cuts.circuitCount = groupOfCircuit.count
+        forcedOffs.circuitCount = groupOfCircuit.count
         for meter in site.meters where observations[meter.id] == nil { observations[meter.id] = .noData(.neverRead) }
         for (bus, mailbox) in mailboxes { mailbox.setDevices(site.meters.filter { $0.address.bus == bus }) }
     }

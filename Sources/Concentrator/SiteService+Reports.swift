@@ -15,7 +15,9 @@ extension SiteService {
         switch report {
         case .answered(let meter, let values, let positions, let now):
             await takeAnswer(of: meter, values: values, positions: positions, now: now)
-        case .failed(let meter, let reason, _): observations[meter] = .noData(reason)
+        case .failed(let meter, let reason, let now):
+            observations[meter] = .noData(reason)
+            heard(meter, code: reason.rawValue, at: now)
         case .lost(let meter, let now): note(Event(.meterLost, .meter(meter), ["reason": reason(of: meter)]), at: now)
         case .found(let meter, let now):
             note(Event(.meterFound, .meter(meter)), at: now)
@@ -56,6 +58,7 @@ extension SiteService {
         for key in groups.keys.sorted() where isAllDue || nextLooks[key].map({ $0 <= now.monotonic }) ?? false {
             change(key, now: now) { group, site in group.tick(now: now, site: site) }
         }
+        answerReads(at: now)
         direct()
     }
 
@@ -118,6 +121,7 @@ extension SiteService {
         } else {
             observations[meter] = nil
         }
+        heard(meter, code: "applied", at: now)
         guard let device = meters[meter]?.address else { return }
         for (point, position) in positions {
             guard let circuit = circuitOfBreaker[BreakerAddress(device: device, point: point)],

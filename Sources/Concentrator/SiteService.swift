@@ -23,6 +23,8 @@ public actor SiteService {
     let ledgerChanged: Bell
     /// Called once when the ledger must not be written again before it is opened anew.
     let onLedgerLost: @Sendable (StorageError) -> Void
+    let commandPolicy: CommandPolicy
+    let reload: ReloadHandler
     private let executor: ThreadExecutor
 
     /// The settlement groups, by their key.
@@ -50,6 +52,12 @@ public actor SiteService {
     var toldBoundary: WallTime?
     /// How far ahead boundaries are looked for.
     static let boundaryOutlook: Duration = .seconds(600)
+    /// What new accounts start from.
+    var accountDefaults: AccountSettings?
+    /// Watches commands that force circuits off.
+    var forcedOffs = MassGuard(circuitCount: 0)
+    /// Commands that wait for meters to be read.
+    var pendingReads: [PendingRead] = []
     /// The day before which everything is posted, as far as this run knows.
     var lastSettledDay: CivilDate?
     /// What the groups were last told of the ledger by a tick.
@@ -61,7 +69,8 @@ public actor SiteService {
         ledger: LedgerStore, ballast: Ballast, profiles: ProfileLibrary, clock: GatewayClock, zone: TimeZoneTable,
         staleAfter: Duration, closingGap: Duration, mailboxes: [BusID: BusMailbox], telemetry: TelemetryService,
         ledgerChanged: Bell,
-        logger: Logger, onLedgerLost: @escaping @Sendable (StorageError) -> Void
+        logger: Logger, onLedgerLost: @escaping @Sendable (StorageError) -> Void,
+        commandPolicy: CommandPolicy = .standard, reload: ReloadHandler = .unable
     ) {
         self.ledger = ledger
         self.ballast = ballast
@@ -75,6 +84,8 @@ public actor SiteService {
         self.ledgerChanged = ledgerChanged
         self.logger = logger
         self.onLedgerLost = onLedgerLost
+        self.commandPolicy = commandPolicy
+        self.reload = reload
         executor = ThreadExecutor(name: "ledger")
     }
 
@@ -89,6 +100,9 @@ public actor SiteService {
             if error.stopsWriting { throw error }
             isLedgerUsable = false
             logger.critical("the ledger cannot be written; breakers are held", metadata: ["reason": "\(error)"])
+        }
+        do { try answerInterrupted(at: clock.now()) } catch {
+            logger.error("commands of an earlier run cannot be answered", metadata: ["reason": "\(error)"])
         }
     }
 
@@ -132,34 +146,44 @@ public actor SiteService {
             dispatch(sent)
             return false
         }
-        groups[key] = group
-        for state in group.circuits { waits[state.circuit.id] = state.waitsFor }
-        dispatch(outcome.orders)
-        let outlook = group.outlook(now: now, site: conditions)
-        nextLooks[key] = outlook.nextChange
-        follow(outlook.urgency)
+        adopt(group, key: key, orders: outcome.orders, now: now)
         return true
     }
 
     /// Whether the ledger takes commits, and nobody has to look at the balances first.
     var mayMoveMoney: Bool { isLedgerUsable && ledger.holdReason == nil }
 
+    /// What was decided is committed: from here on it counts.
+    func adopt(_ group: SupplyGroup, key: Int, orders: [BreakerOrder], now: Timestamp) {
+        groups[key] = group
+        for state in group.circuits { waits[state.circuit.id] = state.waitsFor }
+        dispatch(orders)
+        let outlook = group.outlook(now: now, site: conditions)
+        nextLooks[key] = outlook.nextChange
+        follow(outlook.urgency)
+    }
+
     func commit(_ transaction: LedgerTransaction, at now: Timestamp) -> Bool {
+        tryCommit(transaction, at: now) == nil
+    }
+
+    /// - Returns: why nothing was kept; nil where all of it was.
+    func tryCommit(_ transaction: LedgerTransaction, at now: Timestamp) -> StorageError? {
         // What is held is not refused: a recharge comes again, consumption stays on the counter.
-        if ledger.holdReason != nil, transaction.movesMoney { return false }
+        if let reason = ledger.holdReason, transaction.movesMoney { return .busy("\(ledger.path) (\(reason))") }
         do {
             try commitWithRoom(transaction, at: now)
             isLedgerUsable = true
             ledgerChanged.ring()
-            return true
+            return nil
         } catch {
             if isLedgerUsable {
                 logger.critical("the ledger cannot be written; breakers are held", metadata: ["reason": "\(error)"])
             }
-            if case .refused = error { return false }
+            if case .refused = error { return error }
             isLedgerUsable = false
             if error.stopsWriting { onLedgerLost(error) }
-            return false
+            return error
         }
     }
 
@@ -195,7 +219,7 @@ public actor SiteService {
         ledgerChanged.ring()
     }
 
-    private func dispatch(_ orders: [BreakerOrder]) {
+    func dispatch(_ orders: [BreakerOrder]) {
         for order in orders { mailboxes[order.breaker.device.bus]?.send(order) }
     }
 

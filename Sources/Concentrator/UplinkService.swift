@@ -156,22 +156,28 @@ final class UplinkService: Sendable {
         while !Task.isCancelled {
             progress.moved(.uplink, "commands", at: clock.monotonicNow())
             switch await client.commands(after: position) {
-            case .commands(let commands):
+            case .commands(let list):
                 failurePause = Self.firstCommandPause
-                for command in commands {
-                    guard await site.execute(command) != nil else {
-                        // It could not be kept, so it was not taken: ask for it again.
-                        await pause("commands", .seconds(1))
-                        break
-                    }
-                    position = max(position, command.position)
-                }
+                let before = position
+                position = await execute(list, after: position)
+                // Whoever gives the same again and again is not asked without end.
+                if position == before, list.lastPosition != nil { await pause("commands", .seconds(1)) }
             case .failed(let reason):
                 note(problem: reason)
                 await pause("commands", .milliseconds(Int64.random(in: 0...failurePause.wholeMilliseconds)))
                 failurePause = min(failurePause * 2, Self.longestCommandPause)
             }
         }
+    }
+
+    /// - Returns: the position after which commands are to be asked for.
+    private func execute(_ list: CommandList, after position: Int64) async -> Int64 {
+        for unreadable in list.unreadable { await site.note(unreadable: unreadable) }
+        for command in list.commands where await site.execute(command) == nil {
+            // It could not be kept, so it was not taken: ask for it again.
+            return max(position, command.position - 1)
+        }
+        return max(position, list.lastPosition ?? position)
     }
 
     /// Waits in short pieces, so that the loop is seen to turn.

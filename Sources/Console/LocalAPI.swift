@@ -11,7 +11,7 @@ internal import UplinkProtocol
 /// The daemon's own API: JSON over a unix-domain socket, for the command line and for scripts on the
 /// box. Who may open the socket may do everything: its directory's rights are the lock.
 public struct LocalAPI: Sendable {
-    private let gateway: RunningGateway
+    let gateway: RunningGateway
 
     /// An import of 2000 circuits has 300 KB.
     private static let largestImport = 4 * 1024 * 1024
@@ -31,6 +31,8 @@ public struct LocalAPI: Sendable {
             await circuit(context.parameters.get("circuit") ?? "")
         }
         router.post("/v1/import") { request, _ in try await importSite(request) }
+        router.post("/v1/commands") { request, _ in try await execute(request) }
+        router.get("/v1/commands/:id") { _, context in await command(context.parameters.get("id") ?? "") }
         router.post("/v1/cuts/confirm") { _, _ in await confirmCuts() }
         router.post("/v1/ledger/release") { _, _ in await releaseLedger() }
         router.post("/v1/backup") { request, _ in await backUp(to: request.uri.queryParameters.get("file") ?? "") }
@@ -188,7 +190,7 @@ public struct LocalAPI: Sendable {
         }
     }
 
-    private func answer(_ status: HTTPResponse.Status, _ json: JSONValue) -> Response {
+    func answer(_ status: HTTPResponse.Status, _ json: JSONValue) -> Response {
         Response(
             status: status, headers: [.contentType: "application/json"],
             body: .init(byteBuffer: ByteBuffer(bytes: json.canonicalBytes())))

@@ -94,6 +94,15 @@ public struct PollSchedule: Sendable {
         }
     }
 
+    /// Has everything of some devices read as soon as the fast class allows.
+    public mutating func readNow(_ meters: Set<MeterID>, at now: MonotonicTime) {
+        for index in meters.compactMap({ indices[$0] }) {
+            for pollClass in PollClass.allCases {
+                entries[index].due[pollClass] = min(entries[index].due[pollClass], now)
+            }
+        }
+    }
+
     public func health(of meter: MeterID) -> MeterHealth? { indices[meter].map { entries[$0].health } }
 
     public func answerTimes(of meter: MeterID) -> AnswerTimes? { indices[meter].map { entries[$0].times } }

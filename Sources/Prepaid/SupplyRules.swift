@@ -40,7 +40,28 @@ public struct CircuitRules: Hashable, Sendable {
     }
 }
 
+extension CircuitState {
+    /// How the circuit is switched now.
+    public var rules: CircuitRules {
+        CircuitRules(
+            switching: gate.rules, timer: timer.table, overload: protection.overload?.settings,
+            malignant: protection.malignant?.settings)
+    }
+}
+
 extension SupplyGroup {
+    /// The site's calendar is to be another one: what was used is posted by the old one.
+    /// - Parameter site: with the new calendar.
+    public mutating func take(calendar: SiteCalendar, now: Timestamp, site: SiteConditions) -> GroupOutcome {
+        var outcome = GroupOutcome()
+        settle(zone: site.zone, into: &outcome)
+        let following = account?.tariff?.following(calendar)
+        account?.tariff = following
+        for index in circuits.indices { circuits[index].stretch = nil }
+        evaluate(now: now, site: site, into: &outcome)
+        return outcome
+    }
+
     /// Takes new rules for the account.
     public mutating func set(rules: AccountRules) { self.rules = rules }
 

@@ -51,6 +51,7 @@ public struct OperatorServer: Sendable {
                     "gateway": .string(command.gateway), "id": .string(command.id),
                     "position": .integer(command.position), "kind": .string(command.kind),
                     "state": .string(command.state), "outcome": .string(command.outcome),
+                    "detail": .object(command.detail.mapValues(JSONValue.string)),
                 ])
             }
             return PlatformServer.answer(.ok, .array(commands))
@@ -73,6 +74,7 @@ public struct OperatorServer: Sendable {
         router.post("/recharges") { request, _ in try await issue(request) }
         router.get("/faults") { _, _ in PlatformServer.answer(.ok, server.faults.json) }
         router.post("/faults") { request, _ in try await setFault(request) }
+        router.post("/commands") { request, _ in try await send(request) }
         return Application(
             router: router, configuration: .init(address: .unixDomainSocket(path: socketPath)), logger: logger)
     }
@@ -86,6 +88,29 @@ public struct OperatorServer: Sendable {
             return PlatformServer.answer(.badRequest, .object(["error": .string(problem.description)]))
         } catch let problem as JSONProblem {
             return PlatformServer.answer(.badRequest, .object(["error": .string(problem.description)]))
+        }
+    }
+
+    /// Queues any command: `{"gateway": …, "command": {…}}`, without a position.
+    private func send(_ request: Request) async throws -> Response {
+        let bytes = Array(try await request.body.collect(upTo: 1024 * 1024).readableBytesView)
+        func refuse(_ status: HTTPResponse.Status, _ problem: any Error) -> Response {
+            PlatformServer.answer(status, .object(["error": .string("\(problem)")]))
+        }
+        do {
+            var reader = try ObjectReader(try StrictJSON.parse(bytes), name: "request")
+            let gateway = try reader.identifier("gateway", Gateway.self)
+            let command = try reader.value("command")
+            try reader.finish()
+            try server.issue(command, gateway: gateway)
+            return PlatformServer.answer(.accepted, .object(["id": command.object?["id"] ?? .null]))
+        } catch let problem as CommandProblem {
+            if case .idTaken = problem { return refuse(.conflict, problem) }
+            return refuse(.badRequest, problem)
+        } catch let problem as FieldProblem {
+            return refuse(.badRequest, problem)
+        } catch let problem as JSONProblem {
+            return refuse(.badRequest, problem)
         }
     }
 

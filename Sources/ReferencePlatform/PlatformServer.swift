@@ -10,7 +10,7 @@ public import NIOSSL
 public import Prepaid
 internal import ServiceLifecycle
 internal import SwiftASN1
-internal import UplinkProtocol
+public import UplinkProtocol
 internal import X509
 
 /// A request with the name in the client certificate of its connection.
@@ -92,6 +92,12 @@ public struct PlatformServer: Sendable {
         bell.ring(gateway)
     }
 
+    /// Queues a command and wakes the gateway's long poll. See `PlatformStore.issue`.
+    public func issue(_ command: JSONValue, gateway: GatewayID) throws {
+        try store.issue(command, gateway: gateway)
+        bell.ring(gateway)
+    }
+
     /// A gateway may speak for itself only.
     private func gateway(_ context: PlatformContext) async throws -> GatewayID {
         let name = context.parameters.get("gateway") ?? ""
@@ -151,11 +157,11 @@ public struct PlatformServer: Sendable {
         let asked = request.uri.queryParameters.get("wait", as: Int64.self) ?? 0
         let wait = min(max(asked, 0), Self.longestWaitSeconds)
         let heard = bell.rings(for: gateway)
-        var commands = try store.commands(for: gateway, after: after)
+        var commands = try store.commands(for: gateway, after: after, now: Self.now())
         if commands.isEmpty, wait > 0 {
             // A stop of the platform ends the waiting, not the answering.
             await cancelWhenGracefulShutdown { await bell.wait(for: gateway, after: heard, seconds: wait) }
-            commands = try store.commands(for: gateway, after: after)
+            commands = try store.commands(for: gateway, after: after, now: Self.now())
         }
         return Self.answer(.ok, .object(["commands": .array(commands)]))
     }

@@ -49,7 +49,7 @@ extension PlatformStore {
         }
     }
 
-    private static func nextPosition(_ gateway: GatewayID, in database: Database) throws -> Int64 {
+    static func nextPosition(_ gateway: GatewayID, in database: Database) throws -> Int64 {
         let last = try Int64.fetchOne(
             database, sql: "SELECT max(position) FROM command WHERE gateway = ?", arguments: [gateway.rawValue])
         return (last ?? 0).clampedAdding(1)

@@ -53,6 +53,8 @@ public struct CommandSummary: Hashable, Sendable {
     /// `queued` until the gateway has answered.
     public let state: String
     public let outcome: String
+    /// Facts by name, as the gateway gave them.
+    public let detail: [String: String]
 }
 
 /// What the platform keeps, in one SQLite file. Records are kept byte for byte, once each.
@@ -91,6 +93,8 @@ public final class PlatformStore: Sendable {
             gateway TEXT NOT NULL, position INTEGER NOT NULL, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
             bytes TEXT NOT NULL, state TEXT NOT NULL, outcome TEXT NOT NULL, PRIMARY KEY (gateway, position)
         ) STRICT, WITHOUT ROWID;
+        -- What a gateway said of a command beside its outcome.
+        CREATE TABLE IF NOT EXISTS answer (id TEXT PRIMARY KEY, detail TEXT NOT NULL) STRICT, WITHOUT ROWID;
         """
 
     public init(path: String) throws {
@@ -143,14 +147,16 @@ public final class PlatformStore: Sendable {
     func write<Value>(_ work: (Database) throws -> Value) throws -> Value { try queue.write(work) }
 
     /// The commands after a position, as they go down.
-    public func commands(for gateway: GatewayID, after position: Int64) throws -> [JSONValue] {
+    public func commands(
+        for gateway: GatewayID, after position: Int64, now: WallTime = WallTime(millisecondsSince1970: 0)
+    ) throws -> [JSONValue] {
         try queue.read { database in
             try String.fetchAll(
                 database,
                 sql: """
                     SELECT bytes FROM command WHERE gateway = ? AND position > ? ORDER BY position LIMIT 100
                     """, arguments: [gateway.rawValue, position]
-            ).map { try StrictJSON.parse($0) }
+            ).map { Self.stamped(try StrictJSON.parse($0), now: now) }
         }
     }
 
@@ -217,10 +223,17 @@ public final class PlatformStore: Sendable {
 
     public func commands() throws -> [CommandSummary] {
         try queue.read { database in
-            try Row.fetchAll(database, sql: "SELECT * FROM command ORDER BY gateway, position").map {
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT command.*, ifnull(answer.detail, '{}') AS detail FROM command
+                    LEFT JOIN answer ON answer.id = command.id ORDER BY gateway, position
+                    """
+            ).map {
                 CommandSummary(
                     gateway: $0["gateway"], id: $0["id"], position: $0["position"], kind: $0["kind"],
-                    state: $0["state"], outcome: $0["outcome"])
+                    state: $0["state"], outcome: $0["outcome"],
+                    detail: try StrictJSON.parse($0["detail"] as String).object?.compactMapValues(\.string) ?? [:])
             }
         }
     }

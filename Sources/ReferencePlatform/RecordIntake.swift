@@ -131,6 +131,12 @@ struct RecordIntake {
             try database.execute(
                 sql: "UPDATE command SET state = ?, outcome = ? WHERE gateway = ? AND id = ?",
                 arguments: [command.state.rawValue, command.outcome, batch.gateway.rawValue, command.id])
+            try database.execute(
+                sql: "INSERT OR REPLACE INTO answer SELECT id, ? FROM command WHERE gateway = ? AND id = ?",
+                arguments: [
+                    JSONValue.object(command.detail.mapValues(JSONValue.string)).canonicalText,
+                    batch.gateway.rawValue, command.id,
+                ])
         }
     }
 

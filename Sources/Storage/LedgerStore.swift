@@ -71,6 +71,7 @@ public final class LedgerStore: Sendable {
             var writer = try LedgerWriter(database: database, actor: transaction.actor, at: now.inMilliseconds)
             for change in transaction.changes { try writer.append(change) }
             for setting in transaction.settings { try SettingTable.put(setting, in: database) }
+            for move in transaction.moves { try SiteTables.move(move, in: database) }
             if let command = transaction.command {
                 try CommandTable.keep(command, in: database)
                 try writer.append(.command(command.record))

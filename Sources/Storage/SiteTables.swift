@@ -27,7 +27,8 @@ enum SiteTables {
                 INSERT INTO account (id, customer_number, issuer, state, balance, carry_tenths, last_recharge, alarm,
                     price, alarm_1, alarm_2, hysteresis, overdraft_limit, minimum_to_reclose, hoarding_cap)
                 VALUES (?, ?, ?, 'open', 0, 0, ?, 0, 0, 0, 0, 0, 0, 1, 1)
-                ON CONFLICT (id) DO UPDATE SET customer_number = excluded.customer_number, issuer = excluded.issuer
+                ON CONFLICT (id) DO UPDATE SET customer_number = excluded.customer_number, issuer = excluded.issuer,
+                    last_recharge = max(last_recharge, excluded.last_recharge)
                 """,
             arguments: [account.id.rawValue, account.customerNumber, account.issuer, account.lastRechargeNumber])
         try updateSettings(account, in: database)
@@ -36,7 +37,11 @@ enum SiteTables {
     /// A circuit keeps its meter and its account: to move either, what was used must be settled first.
     private static func install(_ circuit: StoredCircuit, into database: Database) throws {
         let row = try Row.fetchOne(
-            database, sql: "SELECT account, meter FROM circuit WHERE id = ?", arguments: [circuit.id.rawValue])
+            database,
+            sql: """
+                SELECT account, meter FROM circuit
+                WHERE id = ? AND (account IS NOT NULL OR posted_counter IS NOT NULL OR breaker_bus IS NOT NULL)
+                """, arguments: [circuit.id.rawValue])
         if let row {
             guard row.read("account") == circuit.account?.rawValue, row.read("meter") == circuit.meter.rawValue else {
                 throw StorageError.refused(
@@ -48,6 +53,7 @@ enum SiteTables {
                 INSERT INTO circuit (id, account, meter, rated_per_hour, breaker_bus, breaker_unit, breaker_point)
                 VALUES (?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (id) DO UPDATE SET rated_per_hour = excluded.rated_per_hour,
+                    account = excluded.account, meter = excluded.meter,
                     breaker_bus = excluded.breaker_bus, breaker_unit = excluded.breaker_unit,
                     breaker_point = excluded.breaker_point
                 """,
@@ -128,10 +134,17 @@ enum SiteTables {
             return account
         }
         return StoredSite(
-            meters: try Row.fetchAll(database, sql: "SELECT * FROM meter ORDER BY id").map(meter),
+            meters: try Row.fetchAll(
+                database, sql: "SELECT * FROM meter WHERE bus NOT LIKE '\(removed)%' ORDER BY id"
+            ).map(meter),
             accounts: accounts,
-            circuits: try Row.fetchAll(database, sql: "SELECT * FROM circuit ORDER BY id")
-                .map { try circuit($0, boots: boot) }, settings: settings)
+            circuits: try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT circuit.* FROM circuit JOIN meter ON meter.id = circuit.meter
+                    WHERE meter.bus NOT LIKE '\(removed)%' ORDER BY circuit.id
+                    """
+            ).map { try circuit($0, boots: boot) }, settings: settings)
     }
 
     static func account(_ id: AccountID, in database: Database) throws -> Account {

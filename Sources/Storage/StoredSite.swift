@@ -51,6 +51,15 @@ extension LedgerTransaction {
     public var movesMoney: Bool { command != nil || changes.contains { !$0.postings.isEmpty } }
 }
 
+/// A circuit or a meter changes its place. What was used must be settled by the changes beside it.
+public enum SiteMove: Hashable, Sendable {
+    /// A circuit is measured by another meter from here on.
+    case meter(of: CircuitID, MeterID)
+    case account(of: CircuitID, AccountID)
+    /// A meter is taken out with its circuits; their entries stay. Its address and its breakers are free.
+    case removal(MeterID)
+}
+
 /// What one transaction of the ledger does, beside its changes.
 public struct LedgerTransaction: Sendable {
     public var changes: [LedgerChange]
@@ -59,6 +68,8 @@ public struct LedgerTransaction: Sendable {
     public var installation: StoredSite?
     /// Documents to keep.
     public var settings: [Setting]
+    /// What becomes of circuits and meters that are installed; after the changes.
+    public var moves: [SiteMove] = []
     /// A command with its answer, kept for ever.
     public var command: AnsweredCommand?
     public let actor: String

@@ -9,8 +9,8 @@ public import UplinkProtocol
 
 /// What asking for commands brought.
 public enum CommandsOutcome: Hashable, Sendable {
-    /// In the order of their positions; empty when the wait was over.
-    case commands([Command])
+    /// Empty when the wait was over.
+    case commands(CommandList)
     case failed(String)
 }
 
@@ -122,11 +122,7 @@ public final class PlatformClient: Sendable {
         guard response.status == .ok else { return .failed("the platform answered \(response.status.code)") }
         let body = try await response.body.collect(upTo: largestAnswer)
         do {
-            var reader = try ObjectReader(try StrictJSON.parse(Array(body.readableBytesView)), name: "commands")
-            guard let values = try reader.value("commands").array else { return .failed("'commands' is no list") }
-            var commands: [Command] = []
-            for value in values { commands.append(try Command(json: value)) }
-            return .commands(commands.sorted { $0.position < $1.position })
+            return .commands(try CommandList(json: try StrictJSON.parse(Array(body.readableBytesView))))
         } catch {
             return .failed("the answer is no list of commands: \(error)")
         }

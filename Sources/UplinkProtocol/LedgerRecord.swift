@@ -160,7 +160,7 @@ extension CommandRecord {
         kind = try reader.text("kind")
         state = try reader.word("state", CommandState.self)
         outcome = try reader.text("outcome")
-        detail = try reader.texts("detail")
+        detail = try reader.texts("detail", most: Command.mostSubjects)
         try reader.finish()
     }
 }

@@ -20,6 +20,7 @@ struct MeterkeepPlatform: AsyncParsableCommand {
         subcommands: [
             Serve.self, Gateways.self, Meters.self, Balances.self, Commands.self, LedgerOf.self, Lost.self,
             IssueRecharge.self, SetFault.self, MakeCertificates.self,
+            SendCommand.self,
         ])
 }
 
@@ -175,23 +176,7 @@ struct IssueRecharge: AsyncParsableCommand {
             print(sold)
             return
         }
-        let end = ContinuousClock.now + .seconds(wait)
-        while true {
-            let commands = try StrictJSON.parse(try await platform.ask("/commands")).array ?? []
-            if let command = commands.first(where: { $0.object?["id"] == .string(id) }),
-                command.object?["state"] != .string("queued")
-            {
-                print(command.canonicalText)
-                guard command.object?["state"] == .string("applied") else { throw ExitCode.failure }
-                return
-            }
-            guard ContinuousClock.now < end else {
-                throw ValidationError(
-                    "no answer of \(gateway) in \(wait) s; the sale \(id) stays queued: see 'meterkeep-platform commands'"
-                )
-            }
-            try await Task.sleep(for: .milliseconds(100))
-        }
+        try await platform.printAnswer(to: id, of: gateway, within: wait)
     }
 }
 

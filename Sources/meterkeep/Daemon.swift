@@ -31,6 +31,8 @@ struct Daemon: AsyncParsableCommand {
                 return
             }
             try await start(configuration)
+        } catch GatewayProblem.reload {
+            try Self.startAnew()
         } catch let problems as ConfigurationProblems {
             complain(problems.description)
             throw ExitCode(78)
@@ -48,12 +50,32 @@ struct Daemon: AsyncParsableCommand {
         return try GatewayConfiguration(file: path, text: text)
     }
 
+    /// What would keep a daemon from starting with the configuration as it is now; nil where nothing would.
+    private static func problem(with path: String) -> String? {
+        do {
+            _ = try CheckReport(try load(path))
+            return nil
+        } catch { return "\(error)" }
+    }
+
+    /// Becomes a new daemon in the same process, so that a supervisor sees no end. Every file of the old one is
+    /// closed by then, or closes on its own (O_CLOEXEC).
+    private static func startAnew() throws {
+        var arguments = CommandLine.arguments.map { strdup($0) }
+        arguments.append(nil)
+        execv("/proc/self/exe", arguments)
+        complain("the daemon cannot start anew: \(String(cString: strerror(errno)))")
+        throw ExitCode(GatewayProblem.reload.exitCode)
+    }
+
     private func start(_ configuration: GatewayConfiguration) async throws {
         LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
         var logger = Logger(label: "meterkeepd")
         logger.logLevel = Logger.Level(rawValue: logLevel.rawValue) ?? .info
         let notifier = ServiceNotifier(environment: ProcessInfo.processInfo.environment)
-        let gateway = try await RunningGateway(configuration: configuration, notifier: notifier, logger: logger)
+        let gateway = try await RunningGateway(
+            configuration: configuration, notifier: notifier, logger: logger,
+            reloadProblem: { [config] in Self.problem(with: config) })
         // Nobody listens there: what is there was left by a daemon that died.
         try? FileManager.default.removeItem(atPath: configuration.socketPath)
         let listening = Signal()

@@ -17,6 +17,7 @@ struct Meterkeep: AsyncParsableCommand {
             LedgerCommand.self, Backup.self,
             Restore.self, RaiseClock.self, Replay.self, BusCommand.self, TraceCommand.self, ScanCommand.self,
             SettingsCommand.self, AddressCommand.self, ReplaceCommand.self,
+            Mode.self, Release.self, AllowClosing.self, Lock.self, Unlock.self, Read.self, Execute.self,
         ])
 
     static func main() async {

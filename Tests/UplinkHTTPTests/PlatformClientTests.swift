@@ -62,7 +62,7 @@ struct PlatformClientTests {
                     (account, "C-1", "office", Money(microunits: 12_500_000)), number: nil, gateway: gateway, id: "r-1")
                 return await answer
             }
-            guard case .commands(let commands) = outcome else {
+            guard case .commands(let list) = outcome, case let commands = list.commands else {
                 Issue.record("\(outcome)")
                 return
             }

@@ -11,6 +11,20 @@ extension Tariff {
     }
 }
 
+extension Tariff {
+    /// The most that a kWh can cost: the dearest rate with the dearest step.
+    public var dearestPrice: Price {
+        let step = steps?.prices.max() ?? .free
+        let base =
+            switch base {
+            case .flat(let price): price
+            case .timeOfUse(let timeOfUse): Rate.allCases.map { timeOfUse.prices[$0] }.max() ?? .free
+            }
+        // Both together were checked when the tariff was made.
+        return base.adding(step) ?? base
+    }
+}
+
 extension TariffSchedule {
     /// The same schedule by another calendar. What was used by the old one must be posted before.
     public func following(_ calendar: SiteCalendar) -> TariffSchedule {

@@ -1,0 +1,110 @@
+import Metering
+import Prepaid
+import Testing
+import UplinkProtocol
+
+@testable import Concentrator
+
+@Suite("Meters that come, go and are replaced by command")
+struct MeterCommandTests {
+    @Test("a meter is replaced: the old one is billed to its end, the new one starts at its first reading")
+    func replace() async throws {
+        let bench = try await SiteBench(count: 2)
+        await bench.settleIn()
+        let money = "\"account\":\"A-1\",\"customer_number\":\"C-1\",\"issuer\":\"office\""
+        try await bench.send("preset", "{\(money),\"amount\":\"100\"}")
+        let exchange = """
+            {"circuit":"M-1","old_last":1005,"new_first":7,"meter":"M-1b","bus":"bus1","unit":9,\
+            "profile":"acrel-ddsy1352-block"}
+            """
+        let record = try await bench.send("replace_meter", exchange)
+        #expect(record.detail["billed"] == "5")
+        // 5 Wh at 1000.0000 a kWh.
+        #expect(try await bench.account("A-1").balance == Money(microunits: 95_000_000))
+        let status = await bench.site.status().circuits[0]
+        #expect(status.meter.rawValue == "M-1b")
+        #expect(status.address.description.hasSuffix("9"))
+        let new = SiteMeter(
+            id: status.meter, address: status.address, profile: "acrel-ddsy1352-block")
+        await bench.report(new, energy: 7)
+        await bench.report(new, energy: 9)
+        #expect(await bench.site.status().circuits[0].balance == Money(microunits: 93_000_000))
+        #expect(try await bench.send("replace_meter", exchange.replacing("1005", with: "9999999")).outcome != "applied")
+        // The old meter is gone, its address free.
+        let back =
+            "{\"meter\":\"M-1\",\"bus\":\"bus1\",\"unit\":1,\"profile\":\"acrel-ddsy1352-block\",\"circuit\":\"K-1\"}"
+        #expect(try await bench.send("add_meter", back).outcome == "applied")
+        #expect(try await bench.site.isSound())
+        await bench.site.loadAnew()
+        #expect(await bench.site.status().circuits.map(\.circuit.rawValue) == ["K-1", "M-1", "M-2"])
+    }
+
+    @Test("a meter is taken out and comes back under another account")
+    func removeAndAdd() async throws {
+        let bench = try await SiteBench(count: 2)
+        await bench.settleIn()
+        #expect(try await bench.send("remove_meter", "{\"meter\":\"M-1\"}").outcome == "applied")
+        #expect(await bench.site.status().circuits.map(\.circuit.rawValue) == ["M-2"])
+        #expect(try await bench.send("remove_meter", "{\"meter\":\"M-1\"}").outcome == "unknown_meter")
+        let add =
+            "{\"meter\":\"M-1\",\"bus\":\"bus1\",\"unit\":1,\"profile\":\"acrel-ddsy1352-block\",\"account\":\"A-2\"}"
+        #expect(try await bench.send("add_meter", add).outcome == "applied")
+        #expect(await bench.site.status().circuits.map(\.account?.rawValue) == ["A-2", "A-2"])
+        #expect(try await bench.site.isSound())
+        // It starts anew: what it had counted before is nobody's debt.
+        await bench.report(bench.meters[0], energy: 5_000_000)
+        #expect(await bench.site.status().circuits[0].balance == Money(microunits: 1_000_000))
+    }
+
+    @Test(
+        "what cannot be is refused with its reason",
+        arguments: [
+            ("{\"meter\":\"M-1\",\"bus\":\"bus1\",\"unit\":9,\"profile\":\"eastron-sdm120\"}", "meter_exists"),
+            ("{\"meter\":\"M-9\",\"bus\":\"bus1\",\"unit\":1,\"profile\":\"eastron-sdm120\"}", "address_taken"),
+            ("{\"meter\":\"M-9\",\"bus\":\"bus7\",\"unit\":9,\"profile\":\"eastron-sdm120\"}", "unknown_bus"),
+            ("{\"meter\":\"M-9\",\"bus\":\"bus1\",\"unit\":9,\"profile\":\"nothing\"}", "unknown_profile"),
+            (
+                "{\"meter\":\"M-9\",\"bus\":\"bus1\",\"unit\":9,\"profile\":\"eastron-sdm120\",\"account\":\"A-9\"}",
+                "unknown_account"
+            ),
+            (
+                "{\"meter\":\"M-9\",\"bus\":\"bus1\",\"unit\":9,\"profile\":\"eastron-sdm120\",\"circuit\":\"M-2\"}",
+                "circuit_exists"
+            ),
+            (
+                """
+                {"meter":"M-9","bus":"bus1","unit":9,"profile":"eastron-sdm120",\
+                "breaker":{"bus":"bus1","unit":1,"point":1}}
+                """, "breaker_taken"
+            ),
+            (
+                """
+                {"meter":"M-9","bus":"bus1","unit":9,"profile":"eastron-sdm120",\
+                "breaker":{"bus":"bus1","unit":77,"point":1}}
+                """, "no_relay_point"
+            ),
+        ])
+    func refused(fields: String, outcome: String) async throws {
+        let bench = try await SiteBench(count: 2)
+        #expect(try await bench.send("add_meter", fields).outcome == outcome)
+    }
+
+    @Test("meters are read out of their turn, and the command is answered when the last is heard")
+    func readNow() async throws {
+        let bench = try await SiteBench(count: 2)
+        let accepted = try await bench.send("read_now", "{\"meters\":[\"M-1\",\"M-2\",\"M-9\"]}", id: "r")
+        #expect(accepted.state == .accepted)
+        #expect(bench.mailbox.takeAsked() == Set(bench.meters.map(\.id)))
+        await bench.report(bench.meters[0], energy: 1000)
+        #expect(try await bench.site.command("r")?.state == .accepted)
+        await bench.site.take(.failed(bench.meters[1].id, .timeout, at: bench.clock.now()))
+        let answer = try #require(try await bench.site.command("r"))
+        #expect((answer.state, answer.outcome) == (.applied, "partly_applied"))
+        #expect(answer.detail == ["M-1": "applied", "M-2": "timeout", "M-9": "unknown_meter"])
+        #expect(try await bench.site.isSound())
+        try await bench.send("read_now", "{\"meters\":[\"M-1\"]}", id: "s")
+        // The daemon ends before the meter is heard.
+        try await bench.site.answerInterrupted(at: bench.clock.now())
+        #expect(try await bench.site.command("s")?.state == .unknown)
+    }
+}
