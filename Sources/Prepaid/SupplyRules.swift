@@ -40,15 +40,6 @@ public struct CircuitRules: Hashable, Sendable {
     }
 }
 
-extension CircuitState {
-    /// How the circuit is switched now.
-    public var rules: CircuitRules {
-        CircuitRules(
-            switching: gate.rules, timer: timer.table, overload: protection.overload?.settings,
-            malignant: protection.malignant?.settings)
-    }
-}
-
 extension SupplyGroup {
     /// The site's calendar is to be another one: what was used is posted by the old one.
     /// - Parameter site: with the new calendar.

@@ -25,7 +25,7 @@ extension SiteTables {
                     intended = NULL, confirmed = NULL, is_opened_elsewhere = 0, is_reminder_done = 0,
                     timer_window = NULL, overload = NULL, malignant = NULL
                     """, [], in: database)
-                for kind in [SettingKind.timer, .switching] {
+                for kind in [SettingKind.timer, .switching, .overload, .malignantLoad] {
                     try SettingTable.put(Setting(kind, of: name, nil), in: database)
                 }
             }

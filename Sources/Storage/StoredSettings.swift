@@ -14,6 +14,10 @@ public enum SettingKind: String, Hashable, Sendable, CaseIterable {
     case timer
     /// Of a circuit: how its breaker may be moved.
     case switching
+    /// Of a circuit: its limit of power.
+    case overload
+    /// Of a circuit: the appliances that are forbidden.
+    case malignantLoad = "malignant_load"
     /// Of the site: holidays and days of rest.
     case calendar
     /// Of the site: the settings of new accounts.
@@ -60,6 +64,12 @@ public struct StoredSettings: Hashable, Sendable {
         case .switching:
             circuitRules[try Self.identifier(subject), default: .standard].switching =
                 try SwitchingRules(json: document)
+        case .overload:
+            circuitRules[try Self.identifier(subject), default: .standard].overload =
+                try OverloadSettings(json: document)
+        case .malignantLoad:
+            circuitRules[try Self.identifier(subject), default: .standard].malignant =
+                try MalignantLoadSettings(json: document)
         case .calendar: calendar = try SiteCalendar(json: document)
         case .accountDefaults: accountDefaults = try AccountSettings(json: document)
         }

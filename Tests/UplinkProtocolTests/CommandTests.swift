@@ -157,6 +157,13 @@ private let samples: [(String, String)] = [
         """
     ),
     ("switching", "{\"circuits\":[\"M-1\"],\"switching\":{\"needs_user_to_close\":true}}"),
+    ("overload", "{\"circuits\":[\"M-1\"],\"overload\":{\"limit_mw\":2000000}}"),
+    (
+        "malignant_load",
+        """
+        {"circuits":["M-1"],"malignant_load":{"mode":"trip","allowed":[{"name":"rice cooker","power_mw":700000}]}}
+        """
+    ),
     ("breaker_mode", "{\"circuits\":[\"M-1\"],\"mode\":\"forced_off\"}"),
     ("release_lockout", "{\"circuits\":[\"M-1\"]}"),
     ("allow_closing", "{\"circuits\":[\"M-1\"]}"),

@@ -1,4 +1,5 @@
 import Foundation
+import Metering
 import Testing
 import UplinkProtocol
 
@@ -12,6 +13,24 @@ struct DocumentedExampleTests {
         let index = try #require(lines.firstIndex { $0.hasPrefix("```") && $0.hasSuffix(" \(name)") })
         return lines[index + 1]
     }
+
+    @Test("the signed command is the one that the code checks")
+    func signature() throws {
+        let key = try #require(CommandKey(bytes: Self.documentedKey))
+        guard var members = try StrictJSON.parse(try block("command")).object else {
+            Issue.record("the command is no object")
+            return
+        }
+        members["signature"] = .string(try block("signature"))
+        let gateway = try #require(GatewayID(rawValue: "DEMO-1"))
+        #expect(key.signed(try Command(json: .object(members)), for: gateway))
+    }
+
+    /// The public half of the key 0, 1, … 31.
+    private static let documentedKey: [UInt8] = [
+        0x03, 0xA1, 0x07, 0xBF, 0xF3, 0xCE, 0x10, 0xBE, 0x1D, 0x70, 0xDD, 0x18, 0xE7, 0x4B, 0xC0, 0x99, 0x67, 0xE4,
+        0xD6, 0x30, 0x9B, 0xA5, 0x0D, 0x5F, 0x1D, 0xDC, 0x86, 0x64, 0x12, 0x55, 0x31, 0xB8,
+    ]
 
     @Test("is what the code computes")
     func chain() throws {

@@ -53,6 +53,25 @@ struct SettingsJSONTests {
         #expect(try AccountSettings(json: parse(settings)).json.canonicalText == settings)
     }
 
+    @Test("safety settings are read and written byte for byte; what is left out is usual")
+    func protection() throws {
+        let overload = """
+            {"clear_after_ms":7200000,"delay_ms":8000,"limit_mw":2200000,"release":{"delay_ms":60000,"per_day":2}}
+            """
+        #expect(try OverloadSettings(json: parse(overload)).json.canonicalText == overload)
+        let malignant = """
+            {"allowed":[{"name":"iron","power_factor_millionths":999000,"power_mw":1100000,\
+            "tolerance_thousandths":100}],"bands":[{"from_mw":300000,"to_mw":9000000}],"chopped_mode":"trip",\
+            "dwell_ms":9000,"mode":"trip","power_factor_limit_millionths":996000,"power_only_mode":"off",\
+            "release":{"delay_ms":60000,"per_day":3}}
+            """
+        #expect(try MalignantLoadSettings(json: parse(malignant)).json.canonicalText == malignant)
+        let usual = try MalignantLoadSettings(json: parse("{\"mode\":\"alarm\"}"))
+        #expect(usual == (try MalignantLoadSettings(mode: .alarm)))
+        let problem = #expect(throws: FieldProblem.self) { try OverloadSettings(json: parse("{\"limit_mw\":0}")) }
+        #expect(problem?.field == "overload.limit")
+    }
+
     @Test("an unused timer is an empty object, steps alone are added to nothing")
     func short() throws {
         #expect(try TimerTable(json: parse("{}")) == .unused)

@@ -115,6 +115,18 @@ extension SiteService {
             outcome = group.tick(now: now, site: conditions)
             work.settings.append(Setting(.switching, of: circuit.rawValue, switching.json))
             event = Event(.settingsChanged, subject, ["setting": "switching"])
+        case .overload(let overload):
+            rules.overload = overload
+            group.set(rules: rules, of: circuit)
+            outcome = group.tick(now: now, site: conditions)
+            work.settings.append(Setting(.overload, of: circuit.rawValue, overload?.json))
+            event = Event(.settingsChanged, subject, ["setting": "overload"])
+        case .malignantLoad(let malignant):
+            rules.malignant = malignant
+            group.set(rules: rules, of: circuit)
+            outcome = group.tick(now: now, site: conditions)
+            work.settings.append(Setting(.malignantLoad, of: circuit.rawValue, malignant?.json))
+            event = Event(.settingsChanged, subject, ["setting": "malignant_load"])
         case .mode(let mode):
             guard state.circuit.breaker != nil else { return "no_breaker" }
             outcome = group.set(mode: mode, of: circuit, now: now, site: conditions)

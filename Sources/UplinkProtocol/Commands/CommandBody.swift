@@ -15,6 +15,10 @@ public enum AccountsChange: Hashable, Sendable {
 public enum CircuitsChange: Hashable, Sendable {
     case timer(TimerTable)
     case switching(SwitchingRules)
+    /// Nil: no limit is watched.
+    case overload(OverloadSettings?)
+    /// Nil: no appliance is forbidden.
+    case malignantLoad(MalignantLoadSettings?)
     case mode(OperatorMode)
     case releaseLockout
     /// The user, or an operator for the user, asks for supply.
@@ -162,6 +166,12 @@ extension Command.Body {
         switch kind {
         case "timer": change = .timer(try TimerTable(json: reader.optional("timer") ?? .object([:])))
         case "switching": change = .switching(try SwitchingRules(json: try reader.value("switching")))
+        case "overload":
+            let settings = reader.optional(kind) ?? .object([:])
+            change = .overload(settings == .object([:]) ? nil : try OverloadSettings(json: settings))
+        case "malignant_load":
+            let settings = reader.optional(kind) ?? .object([:])
+            change = .malignantLoad(settings == .object([:]) ? nil : try MalignantLoadSettings(json: settings))
         case "breaker_mode": change = .mode(try reader.word("mode", OperatorMode.self))
         case "release_lockout": change = .releaseLockout
         case "allow_closing": change = .allowClosing
