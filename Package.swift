@@ -97,7 +97,7 @@ let programs: [Target] = [
     .executableTarget(
         name: "meterkeep-torture",
         dependencies: [
-            "CDiskRecorder", "Failpoints", "Metering", "Prepaid", "Storage", "UplinkProtocol", .argumentParser,
+            "CDiskRecorder", "CZlib", "Failpoints", "Metering", "Prepaid", "Storage", "UplinkProtocol", .argumentParser,
         ], swiftSettings: strict),
     .executableTarget(
         name: "meterkeep",

@@ -48,7 +48,7 @@ buses:
   - { id: bus1, port: $run/bus1, baud: 19200, format: 8N1 }
   - { id: bus2, port: $run/bus2, baud: 19200, format: 8E1 }
 poll: { fast_ms: 500, normal_ms: 1000, slow_ms: 30000, stale_seconds: 20 }
-telemetry: { commit_seconds: 2 }
+telemetry: { interval_seconds: 2, commit_seconds: 2 }
 uplink:
   url: https://localhost:@PORT@
   authority: tls/ca.pem

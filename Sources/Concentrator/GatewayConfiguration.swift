@@ -41,6 +41,8 @@ public struct GatewayConfiguration: Hashable, Sendable {
     public let staleAfter: Duration
     /// Between two breakers that close on their own, so that not all loads come on at once.
     public let closingGap: Duration
+    /// One reading of each meter is kept in it.
+    public let telemetryInterval: Duration
     /// How long readings wait to be committed together.
     public let telemetryCommitInterval: Duration
     /// The port of the loopback interface where the metrics page is; nil: on the local API only.

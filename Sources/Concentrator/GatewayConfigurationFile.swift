@@ -50,8 +50,9 @@ extension GatewayConfiguration {
         else { return nil }
         let breakers = root.mapping("breakers", keys: ["closing_gap_ms"])
         let closingGap = breakers?.integer("closing_gap_ms", in: 0...60_000, default: 500) ?? 500
-        let telemetry = root.mapping("telemetry", keys: ["commit_seconds"])
-        let commitSeconds = telemetry?.integer("commit_seconds", in: 1...600, default: 10) ?? 10
+        let telemetry = root.mapping("telemetry", keys: ["interval_seconds", "commit_seconds"])
+        let intervalSeconds = telemetry?.integer("interval_seconds", in: 1...1_800, default: 300) ?? 300
+        let commitSeconds = telemetry?.integer("commit_seconds", in: 1...3_600, default: 1_500) ?? 1_500
         let metrics = root["metrics"].flatMap { $0.mapping(keys: ["port"]) }
         let metricsPort = metrics.flatMap { $0.integer("port", in: 1...65_535) }
         let commands = root.mapping("commands", keys: ["largest_amount", "largest_balance", "largest_price", "key"])
@@ -60,7 +61,8 @@ extension GatewayConfiguration {
             gateway: gateway, dataPath: data, socketPath: socket, profilesPath: profiles, timeZoneName: zone,
             clockSource: clock, buses: buses, periods: periods.periods, staleAfter: periods.staleAfter,
             closingGap: .milliseconds(closingGap),
-            telemetryCommitInterval: .seconds(commitSeconds), metricsPort: metricsPort,
+            telemetryInterval: .seconds(intervalSeconds), telemetryCommitInterval: .seconds(commitSeconds),
+            metricsPort: metricsPort,
             meterSettings: root["meter_settings"].flatMap(MeterSettingsConfiguration.read) ?? .standard,
             platform: platform.flatMap(\.?.address),
             batchRecords: platform.flatMap(\.?.batchRecords) ?? 200, commandLimits: limits,

@@ -77,7 +77,8 @@ public final class RunningGateway: Sendable {
             logger.error("telemetry.db was damaged; readings start anew", metadata: ["moved_to": "\(movedAside)"])
         }
         let bells = LogBells()
-        telemetry = TelemetryService(store: telemetryStore, changed: bells.telemetry)
+        telemetry = TelemetryService(
+            store: telemetryStore, interval: configuration.telemetryInterval, zone: zone, changed: bells.telemetry)
         mailboxes = Dictionary(uniqueKeysWithValues: configuration.buses.map { ($0.id, BusMailbox()) })
         clerk = LedgerClerk(ledger: ledger, clock: clock, zone: zone, logger: logger)
         let started = clock.monotonicNow()
@@ -179,8 +180,12 @@ public final class RunningGateway: Sendable {
     }
 
     private func commitTelemetry() async {
+        // The first readings are awaited upstream.
+        var pause = min(configuration.telemetryCommitInterval, .seconds(10))
         while !Task.isCancelled {
-            try? await Task.sleep(for: configuration.telemetryCommitInterval)
+            try? await Task.sleep(for: pause)
+            pause = configuration.telemetryCommitInterval
+            await telemetry.tick(at: clock.now())
             let evicted = await telemetry.commit()
             if evicted > 0 {
                 logger.warning(

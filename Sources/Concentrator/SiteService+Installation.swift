@@ -59,6 +59,7 @@ extension SiteService {
         let marks = await telemetry.lastAccepted()
         // Read after the last wait: what was posted meanwhile is in it.
         load(try ledger.site(), lastAccepted: marks)
+        await telemetry.follow(Set(circuitOfMeter.keys), at: now)
         return ImportSummary(
             newMeters: newMeters, newAccounts: newAccounts, changedAccounts: changed,
             circuits: plan.site.circuits.count)

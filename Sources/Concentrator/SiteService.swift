@@ -95,6 +95,7 @@ public actor SiteService {
         let learned = await telemetry.learnedHoles()
         for mailbox in mailboxes.values { mailbox.setLearned(learned) }
         load(try ledger.site(), lastAccepted: marks)
+        await telemetry.follow(Set(circuitOfMeter.keys), at: clock.now())
         do { try record([Event(.daemonStarted, .gateway)], actor: "gateway", at: clock.now()) } catch {
             // The disk may be full or read-only: the site runs on without new debits until it is not.
             if error.stopsWriting { throw error }

@@ -10,6 +10,13 @@ public actor TelemetryService {
     private let changed: Bell
     private var waiting: [Reading] = []
     private var marks: [CircuitID: CounterMark] = [:]
+    private var freezes: [Freeze] = []
+    private var sampler: IntervalSampler
+    private let zone: TimeZoneTable
+    /// The periods that each meter has a freeze of.
+    private var frozen: [MeterID: [Freeze.Kind: Int64]] = [:]
+    private var today: CivilDate?
+    private var yesterday: IntervalSampler.Collection?
     public private(set) var lastProblem: String?
 
     /// Readings kept while the store cannot take them; the oldest go first.
@@ -18,27 +25,86 @@ public actor TelemetryService {
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
     public nonisolated let epoch: String
 
-    public init(store: TelemetryStore, changed: Bell) {
+    /// - Parameter interval: one reading of each meter is kept in it.
+    public init(store: TelemetryStore, interval: Duration, zone: TimeZoneTable, changed: Bell) {
         self.store = store
+        sampler = IntervalSampler(interval: interval)
+        self.zone = zone
         self.changed = changed
         epoch = store.epoch
         executor = ThreadExecutor(name: "telemetry")
     }
 
-    public func add(_ reading: Reading, marks newMarks: [CircuitID: CounterMark]) {
+    /// Takes a poll. Of those within an interval one reading is kept.
+    public func add(_ poll: Reading, marks newMarks: [CircuitID: CounterMark]) {
+        marks.merge(newMarks) { _, new in new }
+        guard let reading = sampler.take(poll) else { return }
         waiting.append(reading)
         if waiting.count > Self.mostWaiting { waiting.removeFirst(waiting.count - Self.mostWaiting) }
-        marks.merge(newMarks) { _, new in new }
+        freeze(reading)
+    }
+
+    /// Readings of these meters are due, and of no others.
+    public func follow(_ meters: Set<MeterID>, at now: Timestamp) { sampler.follow(meters, at: now) }
+
+    /// The share of due readings that was obtained: since the start or midnight, and on the day before.
+    public func collection(
+        at now: Timestamp
+    ) -> (today: IntervalSampler.Collection, yesterday: IntervalSampler.Collection?) {
+        (sampler.collected(at: now), yesterday)
+    }
+
+    /// Looks at the time: with a new day the collection counts anew.
+    public func tick(at now: Timestamp) {
+        guard now.trust != .untrusted else { return }
+        let day = zone.day(containing: now.wall)
+        defer { today = day }
+        guard let today, day > today else { return }
+        yesterday = sampler.collected(at: now)
+        sampler.restart(at: now)
+    }
+
+    private func freeze(_ reading: Reading) {
+        // A freeze is of a moment: without a clock there is none.
+        guard reading.at.trust != .untrusted else { return }
+        let day = zone.day(containing: reading.at.wall)
+        let components = day.components
+        let periods: [(Freeze.Kind, Int64)] = [
+            (.hour, reading.at.wall.millisecondsSince1970 / 3_600_000), (.day, Int64(day.daysSince1970)),
+            (.month, Int64(components.year) * 12 + Int64(components.month)),
+        ]
+        for (kind, period) in periods where frozen[reading.meter]?[kind] != period {
+            guard let freeze = Freeze(kind, period: period, of: reading) else { continue }
+            frozen[reading.meter, default: [:]][kind] = period
+            freezes.append(freeze)
+        }
+        if freezes.count > Self.mostWaiting { freezes.removeFirst(freezes.count - Self.mostWaiting) }
+    }
+
+    /// The interval readings of a meter, those not yet committed included.
+    public func readings(
+        of meter: MeterID, from: WallTime, to: WallTime, limit: Int
+    ) throws(StorageError) -> [Reading] {
+        let kept = try store.readings(of: meter, from: from, to: to, limit: limit)
+        let gathered = waiting.filter { $0.meter == meter && $0.at.wall >= from && $0.at.wall < to }
+        return Array((kept + gathered).prefix(limit))
+    }
+
+    public func freezes(
+        of meter: MeterID, kind: Freeze.Kind, from: WallTime, to: WallTime, limit: Int
+    ) throws(StorageError) -> [Reading] {
+        try store.freezes(of: meter, kind: kind, from: from, to: to, limit: limit)
     }
 
     /// Commits what has gathered. What cannot be committed waits on, within its bound.
     /// - Returns: how many unacknowledged readings had to go.
     @discardableResult
     public func commit() -> Int64 {
-        guard !waiting.isEmpty || !marks.isEmpty else { return 0 }
+        guard !waiting.isEmpty || !marks.isEmpty || !freezes.isEmpty else { return 0 }
         do {
-            let evicted = try store.commit(readings: waiting, lastAccepted: marks)
+            let evicted = try store.commit(readings: waiting, lastAccepted: marks, freezes: freezes)
             waiting = []
+            freezes = []
             marks = [:]
             lastProblem = nil
             changed.ring()

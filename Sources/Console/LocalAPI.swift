@@ -36,6 +36,9 @@ public struct LocalAPI: Sendable {
         router.post("/v1/cuts/confirm") { _, _ in await confirmCuts() }
         router.post("/v1/ledger/release") { _, _ in await releaseLedger() }
         router.post("/v1/backup") { request, _ in await backUp(to: request.uri.queryParameters.get("file") ?? "") }
+        router.get("/v1/readings/:meter") { request, context in
+            await readings(of: context.parameters.get("meter") ?? "", request)
+        }
         router.get("/v1/ledger/verify") { _, _ in await verify() }
         router.get("/v1/ledger/records") { request, _ in
             await records(
@@ -57,9 +60,14 @@ public struct LocalAPI: Sendable {
     private func status() async -> Response {
         let status = await gateway.site.status()
         let uplink = gateway.uplinkStatus
+        let collection = await gateway.collection()
         return answer(
             .ok,
             .object([
+                "collection": .object([
+                    "today": Self.json(collection.today),
+                    "yesterday": collection.yesterday.map(Self.json) ?? .null,
+                ]),
                 "gateway": .string(gateway.configuration.gateway.rawValue), "at": status.now.json,
                 "ledger_usable": .boolean(status.isLedgerUsable),
                 "ledger_held": status.holdReason.map(JSONValue.string) ?? .null,

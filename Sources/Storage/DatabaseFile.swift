@@ -13,6 +13,8 @@ enum Durability: Int {
 struct DatabaseLayout: Sendable {
     /// Marks the file as of this kind (PRAGMA application_id).
     let applicationID: Int
+    /// Written as a whole whenever a byte of it changes (PRAGMA page_size).
+    var pageBytes = 4096
     /// SQL from one version to the next, the first from an empty file. A step never changes once it has
     /// been shipped.
     let steps: [String]
@@ -41,6 +43,8 @@ enum DatabaseFile {
             configuration.journalMode = .wal
             configuration.foreignKeysEnabled = true
             configuration.busyMode = .timeout(5)
+            // Of a new file; that of an old one stays.
+            configuration.prepareDatabase { try $0.execute(sql: "PRAGMA page_size = \(layout.pageBytes)") }
             let queue = try DatabaseQueue(path: path, configuration: configuration)
             let damage = try queue.inDatabase { database -> String? in
                 try set(database, durability: durability, largestBytes: largestBytes)

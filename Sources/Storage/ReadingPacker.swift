@@ -11,6 +11,15 @@ struct KeyedReading: Hashable {
 
 /// A moment in whole milliseconds.
 struct KeyedTime: Hashable {
+    init() {}
+
+    init(boot: Int64, monotonicMilliseconds: Int64, wallMilliseconds: Int64, trust: Int64) {
+        self.boot = boot
+        self.monotonicMilliseconds = monotonicMilliseconds
+        self.wallMilliseconds = wallMilliseconds
+        self.trust = trust
+    }
+
     var boot: Int64 = 0
     var monotonicMilliseconds: Int64 = 0
     var wallMilliseconds: Int64 = 0
@@ -18,6 +27,25 @@ struct KeyedTime: Hashable {
 
     /// What a clock that nobody touches keeps constant within a boot.
     fileprivate var offset: Int64 { wallMilliseconds &- monotonicMilliseconds }
+
+    /// Small numbers where both are of one boot.
+    func differences(from other: KeyedTime) -> [Int64] {
+        [
+            boot &- other.boot, trust &- other.trust, monotonicMilliseconds &- other.monotonicMilliseconds,
+            offset &- other.offset,
+        ]
+    }
+
+    /// The inverse; nil where the bytes end.
+    init?(differences reader: inout PackedReader, from other: KeyedTime) {
+        guard let boot = reader.next(), let trust = reader.next(), let elapsed = reader.next(),
+            let shift = reader.next()
+        else { return nil }
+        self.boot = other.boot &+ boot
+        self.trust = other.trust &+ trust
+        monotonicMilliseconds = other.monotonicMilliseconds &+ elapsed
+        wallMilliseconds = monotonicMilliseconds &+ (other.offset &+ shift)
+    }
 }
 
 /// Packs readings as differences from the same meter's reading before, and from the time before. Both

@@ -5,8 +5,8 @@ internal import UplinkProtocol
 
 /// A run of packed readings as one row.
 enum TelemetryBlock {
-    /// Six such rows fill a page with little left over.
-    static let targetBytes = 640
+    /// Three such rows fill a page with little left over.
+    static let targetBytes = 300
     private static let checksumBytes = 4
 
     static func insert(

@@ -1,7 +1,7 @@
 /// The tables of `telemetry.db`. Keys lead with the sequence, so that a commit touches few pages.
 enum TelemetryLayout {
     /// "MKTM" is what marks the file.
-    static let layout = DatabaseLayout(applicationID: 0x4D4B_544D, steps: [first])
+    static let layout = DatabaseLayout(applicationID: 0x4D4B_544D, pageBytes: 1024, steps: [first])
 
     private static let first = """
         -- One row: what holds for the whole file. `seal`, here and below: a checksum of the row.
@@ -37,6 +37,15 @@ enum TelemetryLayout {
             count INTEGER NOT NULL CHECK (count > 0),
             reason TEXT NOT NULL
         ) STRICT;
+
+        -- The counters of the first reading of an hour (1), a day (2), a month (3), packed in full.
+        CREATE TABLE freeze (
+            kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 3),
+            period INTEGER NOT NULL,
+            meter INTEGER NOT NULL,
+            packed BLOB NOT NULL,
+            PRIMARY KEY (kind, period, meter)
+        ) STRICT, WITHOUT ROWID;
 
         CREATE TABLE cursor (
             consumer TEXT PRIMARY KEY,

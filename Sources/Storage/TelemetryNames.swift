@@ -16,6 +16,8 @@ struct TelemetryNames {
         }
     }
 
+    /// Nil for a name that was never kept.
+    func key(known name: String) -> Int64? { keys[name] }
     func name(_ key: Int64) -> String? { names[key] }
     func channels(_ key: Int64) -> [Channel]? { channelLists[key] }
 

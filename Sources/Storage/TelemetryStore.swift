@@ -14,6 +14,9 @@ public final class TelemetryStore: Sendable {
     let handle: DatabaseHandle
     private let retention: TelemetryRetention
     private let writer: Mutex<TelemetryWriter>
+    /// Acknowledgements that wait for the next commit: written by themselves each would cost as much as a
+    /// group of readings. One that is lost is acknowledged again.
+    private let acknowledged = Mutex<[String: Int64]>([:])
 
     public var path: String { handle.path }
 
@@ -72,14 +75,14 @@ public final class TelemetryStore: Sendable {
     /// - Returns: how many unacknowledged readings were evicted.
     @discardableResult
     public func commit(
-        readings: [Reading], lastAccepted: [CircuitID: CounterMark]
+        readings: [Reading], lastAccepted: [CircuitID: CounterMark], freezes: [Freeze] = []
     ) throws(StorageError) -> Int64 {
-        guard !readings.isEmpty || !lastAccepted.isEmpty else { return 0 }
+        guard !readings.isEmpty || !lastAccepted.isEmpty || !freezes.isEmpty else { return 0 }
         return try writer.withLock { writer throws(StorageError) in
             var evicted: Int64 = 0
             while true {
                 do throws(StorageError) {
-                    return evicted + (try append(readings, lastAccepted, with: &writer))
+                    return evicted + (try append(readings, lastAccepted, freezes, with: &writer))
                 } catch {
                     guard case .full = error else { throw error }
                     // Room is made first, then once more, as long as there is anything to evict.
@@ -93,24 +96,47 @@ public final class TelemetryStore: Sendable {
     }
 
     private func append(
-        _ readings: [Reading], _ lastAccepted: [CircuitID: CounterMark], with writer: inout TelemetryWriter
+        _ readings: [Reading], _ lastAccepted: [CircuitID: CounterMark], _ freezes: [Freeze],
+        with writer: inout TelemetryWriter
     ) throws(StorageError) -> Int64 {
         var next = writer
+        let cursors = acknowledged.withLock { $0 }
         Failpoint.telemetryBeforeCommit.pass()
         defer { Failpoint.telemetryAfterCommit.pass() }
         let evicted = try handle.write { database in
             try next.append(readings, into: database)
             Failpoint.telemetryWithinCommit.pass()
+            try next.write(freezes, into: database)
             try next.writeHead(lastAccepted, into: database)
+            for (consumer, through) in cursors {
+                try Cursors.advance(consumer, through: through, last: next.lastSequence, in: database)
+            }
             return try retention.evictOverBound(database)
         }
         if let segment = evicted.segment, segment == next.segment { next.startSegment() }
         writer = next
+        forget(cursors)
         return evicted.lost
     }
 
     /// Ends the use of the file; every later call fails.
-    public func close() throws(StorageError) { try handle.close() }
+    public func close() throws(StorageError) {
+        let cursors = acknowledged.withLock { $0 }
+        if !cursors.isEmpty, stopped == nil {
+            let last = lastSequence
+            try handle.write { database in
+                for (consumer, through) in cursors {
+                    try Cursors.advance(consumer, through: through, last: last, in: database)
+                }
+            }
+            forget(cursors)
+        }
+        try handle.close()
+    }
+
+    private func forget(_ written: [String: Int64]) {
+        acknowledged.withLock { waiting in waiting = waiting.filter { written[$0.key] != $0.value } }
+    }
 
     /// The last counter value of each circuit that may be billed.
     public var lastAccepted: [CircuitID: CounterMark] { writer.withLock { $0.accepted } }
@@ -135,21 +161,22 @@ public final class TelemetryStore: Sendable {
         return records.withinBytes(byteLimit) { $0.json }
     }
 
+    var currentNames: TelemetryNames { writer.withLock { $0.names } }
+
     /// The sequence number of the newest record.
     public var lastSequence: Int64 { writer.withLock { $0.lastSequence } }
 
     /// How far a consumer has acknowledged the telemetry log; 0 before the first.
     public func cursor(of consumer: String) throws(StorageError) -> Int64 {
-        try handle.read { try Cursors.position(of: consumer, in: $0) }
+        if let waiting = acknowledged.withLock({ $0[consumer] }) { return waiting }
+        return try handle.read { try Cursors.position(of: consumer, in: $0) }
     }
 
     /// Moves a consumer's cursor forward; an acknowledgement that is old, or ahead of the log, is none.
     /// Readings that every consumer has are kept until they are over the bound: they cost nothing then.
     public func advanceCursor(of consumer: String, through sequence: Int64) throws(StorageError) {
-        try handle.write { database in
-            let last: Int64 = try Self.head(database).need("last_sequence")
-            try Cursors.advance(consumer, through: sequence, last: last, in: database)
-        }
+        guard sequence <= lastSequence, sequence > (try cursor(of: consumer)) else { return }
+        acknowledged.withLock { $0[consumer] = sequence }
     }
 
     private static func head(_ database: Database) throws -> Row {

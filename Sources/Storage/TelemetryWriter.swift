@@ -55,16 +55,21 @@ struct TelemetryWriter {
         count = 0
     }
 
+    mutating func write(_ freezes: [Freeze], into database: Database) throws {
+        try FreezeTable.insert(freezes, names: &names, into: database)
+    }
+
     /// Overwrites the head: the last sequence number, and the counters with those that are new.
     mutating func writeHead(_ more: [CircuitID: CounterMark], into database: Database) throws {
         accepted.merge(more) { _, new in new }
         var packed = PackedWriter()
+        var before = KeyedTime()
         for (circuit, mark) in accepted.sorted(by: { $0.key < $1.key }) {
             let time = try names.keyed(mark.at, in: database)
             packed.append(try names.key(of: circuit.rawValue, in: database))
-            for value in [mark.value, time.boot, time.monotonicMilliseconds, time.wallMilliseconds, time.trust] {
-                packed.append(value)
-            }
+            packed.append(mark.value)
+            for difference in time.differences(from: before) { packed.append(difference) }
+            before = time
         }
         try database.cachedStatement(sql: "UPDATE telemetry_head SET last_sequence = ?, accepted = ?")
             .execute(arguments: [lastSequence, Data(packed.bytes)])
@@ -74,13 +79,12 @@ struct TelemetryWriter {
     private static func unpack(_ packed: [UInt8], names: TelemetryNames) throws -> [CircuitID: CounterMark] {
         var reader = PackedReader(packed)
         var marks: [CircuitID: CounterMark] = [:]
+        var before = KeyedTime()
         while !reader.isAtEnd {
             guard let circuit = reader.next().flatMap(names.name).flatMap(CircuitID.init), let value = reader.next(),
-                let boot = reader.next(), let monotonic = reader.next(), let wall = reader.next(),
-                let trust = reader.next(),
-                let at = names.timestamp(
-                    KeyedTime(boot: boot, monotonicMilliseconds: monotonic, wallMilliseconds: wall, trust: trust))
+                let time = KeyedTime(differences: &reader, from: before), let at = names.timestamp(time)
             else { throw DamagedContent("the last accepted counters cannot be read") }
+            before = time
             marks[circuit] = CounterMark(value: value, at: at)
         }
         return marks

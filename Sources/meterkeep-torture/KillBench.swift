@@ -138,7 +138,7 @@ final class KillBench {
         buses:
           - { id: bus1, port: \(folder)/bus1, baud: 115200, format: 8N1 }
         poll: { fast_ms: 100, normal_ms: 150, slow_ms: 2000, stale_seconds: 10 }
-        telemetry: { commit_seconds: 1 }
+        telemetry: { interval_seconds: 1, commit_seconds: 1 }
         uplink: { url: "https://localhost:\(port)", authority: tls/ca.pem, certificate: tls/\(gateway).pem, \
         key: tls/\(gateway).key }
         """

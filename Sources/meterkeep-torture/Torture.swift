@@ -8,7 +8,7 @@ struct Torture: AsyncParsableCommand {
         commandName: "meterkeep-torture",
         abstract: "Power cuts, failing disks, flipped bits and kills, with everything compared afterwards.",
         discussion: "Exit code 0 when nothing was lost or doubled, 1 when something was.",
-        subcommands: [Images.self, Faults.self, Flips.self, Kills.self])
+        subcommands: [Images.self, Faults.self, Flips.self, Kills.self, StorageBench.self])
 }
 
 /// One line a figure, as the bench prints them.

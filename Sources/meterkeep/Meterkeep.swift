@@ -14,7 +14,7 @@ struct Meterkeep: AsyncParsableCommand {
             """,
         subcommands: [
             Daemon.self, Import.self, Meters.self, Status.self, CircuitCommand.self, ConfirmCuts.self,
-            LedgerCommand.self, Backup.self,
+            LedgerCommand.self, Backup.self, Readings.self,
             Restore.self, RaiseClock.self, Replay.self, BusCommand.self, TraceCommand.self, ScanCommand.self,
             SettingsCommand.self, AddressCommand.self, ReplaceCommand.self,
             Mode.self, Release.self, AllowClosing.self, Lock.self, Unlock.self, Read.self, Execute.self,

@@ -97,6 +97,12 @@ struct Status: AsyncParsableCommand {
             "uplink    \(uplink["condition"]?.string ?? "?"), \(uplink["ledger_queued"]?.integer ?? 0) ledger records "
                 + "and \(uplink["telemetry_queued"]?.integer ?? 0) readings wait")
         if let problem = uplink["problem"]?.string { print("          \(problem)") }
+        let today = status["collection"]?.object?["today"]?.object ?? [:]
+        if let share = today["per_mille"]?.integer {
+            print(
+                "readings  \(share / 10).\(share % 10) % of \(today["due"]?.integer ?? 0) due since midnight or the start"
+            )
+        }
         let at = status["at"]?.object ?? [:]
         print("clock     \(at["trust"]?.string ?? "?")")
     }

@@ -70,7 +70,7 @@ final class Bench {
         buses:
           - { id: bus1, port: \(port), baud: 115200, format: 8N1 }
         poll: { fast_ms: 200, normal_ms: 200, slow_ms: 2000, stale_seconds: 10 }
-        telemetry: { commit_seconds: 1 }
+        telemetry: { interval_seconds: 1, commit_seconds: 1 }
         \(extra)
         """
     }

@@ -33,7 +33,7 @@ struct GatewayConfigurationTests {
             "gateway.yaml:2: the key 'timezone' is unknown; did you mean 'time_zone'?"),
         Sample(
             "commit_seconds: 10", "commit_sec: 10",
-            "gateway.yaml:7: the key 'telemetry.commit_sec' is unknown; use one of commit_seconds"),
+            "gateway.yaml:7: the key 'telemetry.commit_sec' is unknown; use one of commit_seconds, interval_seconds"),
         Sample("gateway: SITE-1\n", "", "gateway.yaml:1: the key 'gateway' is missing; add 'gateway: ...'"),
         Sample(
             "gateway: SITE-1", "gateway: Site 1",
@@ -75,7 +75,7 @@ struct GatewayConfigurationTests {
             "gateway.yaml:6: poll.fast_ms '1s' is not a whole number; write one from 100 to 60000"),
         Sample(
             "commit_seconds: 10", "commit_seconds: 0",
-            "gateway.yaml:7: telemetry.commit_seconds 0 is out of range; write a number from 1 to 600"),
+            "gateway.yaml:7: telemetry.commit_seconds 0 is out of range; write a number from 1 to 3600"),
         Sample(
             "https://platform", "http://platform",
             "gateway.yaml:8: 'http://platform.example' is no HTTPS address; write it like "
