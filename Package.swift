@@ -16,6 +16,7 @@ extension Target.Dependency {
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
     static let hummingbirdTLS = product(name: "HummingbirdTLS", package: "hummingbird")
     static let logging = product(name: "Logging", package: "swift-log")
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
@@ -56,6 +57,15 @@ let edge: [Target] = [
         name: "Storage",
         dependencies: ["CLinux", "CZlib", "Failpoints", "Metering", "Prepaid", "UplinkProtocol", .grdb],
         swiftSettings: strict),
+    .systemLibrary(name: "CMosquitto", providers: [.apt(["libmosquitto-dev"])]),
+    .target(name: "UplinkMQTT", dependencies: ["CMosquitto"], swiftSettings: strict),
+    .target(
+        name: "UplinkPull",
+        dependencies: [
+            "Metering", "UplinkProtocol", .httpTypes, .hummingbird, .hummingbirdCore, .hummingbirdTLS, .logging,
+            .nioCore, .nioSSL,
+            .serviceLifecycle,
+        ], swiftSettings: strict),
     .target(
         name: "UplinkHTTP",
         dependencies: ["Compression", "Metering", "UplinkProtocol", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioSSL],
@@ -67,7 +77,7 @@ let shell: [Target] = [
         name: "Concentrator",
         dependencies: [
             "Board", "BusSurvey", "ConfigurationReader", "Failpoints", "FieldBus", "MeterProfiles", "Metering",
-            "Prepaid", "Storage", "Threading", "UplinkHTTP", "UplinkProtocol", .logging,
+            "Prepaid", "Storage", "Threading", "UplinkHTTP", "UplinkMQTT", "UplinkProtocol", "UplinkPull", .logging,
         ], swiftSettings: strict),
     .target(
         name: "Console",
@@ -104,13 +114,15 @@ let programs: [Target] = [
         dependencies: [
             "Board", "BusSurvey", "Concentrator", "ConfigurationReader", "Console", "MeterProfiles", "Metering",
             "Prepaid", "Storage",
-            "UplinkHTTP", "UplinkProtocol", .argumentParser, .hummingbird, .logging, .serviceLifecycle, .unixSignals,
+            "UplinkHTTP", "UplinkMQTT", "UplinkPull", "UplinkProtocol", .argumentParser, .hummingbird, .logging,
+            .serviceLifecycle,
+            .unixSignals,
         ], swiftSettings: strict),
     .executableTarget(
         name: "meterkeep-platform",
         dependencies: [
             "Metering", "ReferencePlatform", "UplinkProtocol", .argumentParser, .asyncHTTPClient, .hummingbird,
-            .nioCore, .nioHTTP1,
+            .nioCore, .nioHTTP1, .nioSSL,
             .logging,
             .serviceLifecycle,
             .unixSignals,
@@ -169,6 +181,14 @@ let tests: [Target] = [
         ], swiftSettings: strict),
     .testTarget(
         name: "ConsoleTests", dependencies: ["Console", "Metering", "Prepaid", "UplinkProtocol"], swiftSettings: strict),
+    .testTarget(
+        name: "UplinkPullTests",
+        dependencies: [
+            "ReferencePlatform", "UplinkPull", "Metering", "Prepaid", "UplinkProtocol", .asyncHTTPClient, .httpTypes,
+            .hummingbird, .logging, .nioCore, .nioHTTP1, .nioSSL, .serviceLifecycle, .yams,
+        ], swiftSettings: strict),
+    .testTarget(
+        name: "UplinkMQTTTests", dependencies: ["ReferencePlatform", "UplinkMQTT"], swiftSettings: strict),
     .testTarget(name: "CompressionTests", dependencies: ["Compression"], swiftSettings: strict),
     .testTarget(name: "LayeringTests", swiftSettings: strict),
     .testTarget(name: "BoardTests", dependencies: ["Board", "Metering"], swiftSettings: strict),

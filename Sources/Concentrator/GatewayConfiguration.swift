@@ -2,7 +2,9 @@ public import FieldBus
 public import MeterProfiles
 public import Metering
 public import UplinkHTTP
+public import UplinkMQTT
 public import UplinkProtocol
+public import UplinkPull
 
 /// One RS485 bus of the box.
 public struct BusConfiguration: Hashable, Sendable {
@@ -50,6 +52,10 @@ public struct GatewayConfiguration: Hashable, Sendable {
     public let meterSettings: MeterSettingsConfiguration
     /// Nil: nothing goes upstream.
     public let platform: PlatformAddress?
+    /// Nil: nobody pulls.
+    public let pull: PullAddress?
+    /// Nil: nothing goes to a broker.
+    public let broker: BrokerAddress?
     /// Records in a batch, at most.
     public let batchRecords: Int
     /// What no command from outside may go beyond.

@@ -10,7 +10,7 @@ private import UplinkProtocol
 extension GatewayConfiguration {
     private static let keys = [
         "gateway", "data", "socket", "profiles", "time_zone", "clock", "buses", "poll", "breakers", "telemetry",
-        "metrics", "meter_settings", "uplink", "commands",
+        "metrics", "meter_settings", "uplink", "pull", "mqtt", "commands",
     ]
 
     /// Reads the configuration. Every key is explained in `etc/gateway.yaml`.
@@ -38,6 +38,8 @@ extension GatewayConfiguration {
         let buses = readBuses(root)
         let periods = readPeriods(root["poll"])
         let platform = root["uplink"].map { readPlatform($0, path: path) }
+        let pull = root["pull"].map { readPull($0, path: path) }
+        let broker = root["mqtt"].map { readBroker($0, path: path) }
         let zone = root.text("time_zone", default: "UTC")
         if let zone, TimeZone(identifier: zone) == nil {
             root["time_zone"]?.refuse("the time zone '\(zone)' is unknown", "write an IANA name like Asia/Shanghai")
@@ -65,6 +67,7 @@ extension GatewayConfiguration {
             metricsPort: metricsPort,
             meterSettings: root["meter_settings"].flatMap(MeterSettingsConfiguration.read) ?? .standard,
             platform: platform.flatMap(\.?.address),
+            pull: pull.flatMap { $0 }, broker: broker.flatMap { $0 },
             batchRecords: platform.flatMap(\.?.batchRecords) ?? 200, commandLimits: limits,
             commandKeyPath: path(commands?["key"]?.text))
     }

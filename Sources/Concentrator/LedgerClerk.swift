@@ -30,8 +30,10 @@ public actor LedgerClerk {
     }
 
     /// Records in order, from the archive where they are sealed.
-    public func records(after sequence: Int64, limit: Int) throws(StorageError) -> [LedgerRecord] {
-        try ledger.records(after: sequence, limit: limit)
+    public func records(
+        after sequence: Int64, limit: Int, byteLimit: Int = .max
+    ) throws(StorageError) -> [LedgerRecord] {
+        try ledger.records(after: sequence, limit: limit, byteLimit: byteLimit)
     }
 
     public func verify() throws(StorageError) -> LedgerVerification { try ledger.verify() }

@@ -27,6 +27,7 @@ public final class RunningGateway: Sendable {
     /// The scan that was asked for last, of each bus.
     private let scans = Mutex<[BusID: ScanJob]>([:])
     private let uplink: UplinkService?
+    private let others: OtherConsumers
     private let progress = Progress()
     private let notifier: ServiceNotifier
     private let logger: Logger
@@ -101,6 +102,9 @@ public final class RunningGateway: Sendable {
         settings = SettingsService(
             site: site, profiles: profiles, clock: clock, zone: zone, mailboxes: mailboxes,
             configuration: configuration.meterSettings, logger: logger)
+        others = try OtherConsumers(
+            configuration: configuration, site: site, clerk: clerk, telemetry: telemetry, ledgerEpoch: ledger.epoch,
+            bells: bells, logger: logger)
         // Last: an HTTP client that is let go without its shutdown ends the program.
         let client = try configuration.platform.map { address throws(GatewayProblem) in
             try Self.orProblem { try PlatformClient(address: address, gateway: configuration.gateway.rawValue) }
@@ -144,6 +148,7 @@ public final class RunningGateway: Sendable {
             group.addTask { await self.keepHouse() }
             group.addTask { await self.patrol() }
             if let uplink { group.addTask { await uplink.run() } }
+            group.addTask { await self.others.run() }
             group.addTask { await self.failure.wait() }
             // Whichever ends first ends the others: a stop was asked for, or the ledger is lost.
             await group.next()

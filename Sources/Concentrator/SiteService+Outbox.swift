@@ -11,6 +11,8 @@ extension SiteService {
         return (try ledger.records(after: cursor, limit: limit), try ledger.head())
     }
 
+    func cursor(of consumer: String) throws(StorageError) -> Int64 { try ledger.cursor(of: consumer) }
+
     func chainHead() throws(StorageError) -> ChainHead { try ledger.head() }
 
     func advance(_ consumer: String, through sequence: Int64) throws(StorageError) {

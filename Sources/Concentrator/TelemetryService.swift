@@ -129,8 +129,10 @@ public actor TelemetryService {
 
     public func lastAccepted() -> [CircuitID: CounterMark] { store.lastAccepted }
 
-    public func records(after sequence: Int64, limit: Int) throws(StorageError) -> [TelemetryRecord] {
-        try store.records(after: sequence, limit: limit)
+    public func records(
+        after sequence: Int64, limit: Int, byteLimit: Int = .max
+    ) throws(StorageError) -> [TelemetryRecord] {
+        try store.records(after: sequence, limit: limit, byteLimit: byteLimit)
     }
 
     public func cursor(of consumer: String) throws(StorageError) -> Int64 { try store.cursor(of: consumer) }

@@ -19,8 +19,7 @@ struct MeterkeepPlatform: AsyncParsableCommand {
         discussion: "The protocol between gateway and platform is in docs/uplink.md.",
         subcommands: [
             Serve.self, Gateways.self, Meters.self, Balances.self, Commands.self, LedgerOf.self, Lost.self,
-            IssueRecharge.self, SetFault.self, MakeCertificates.self,
-            SendCommand.self,
+            IssueRecharge.self, SetFault.self, Pull.self, MakeCertificates.self, SendCommand.self,
         ])
 }
 

@@ -6,6 +6,8 @@ import Metering
 import Prepaid
 import Storage
 import UplinkHTTP
+import UplinkMQTT
+import UplinkPull
 
 /// What `--check` says: what would run, and what is missing for it. Nothing is opened for writing.
 struct CheckReport {
@@ -36,6 +38,14 @@ struct CheckReport {
             lines.append("uplink \(platform.url), TLS \(platform.minimumTLS.rawValue) or later")
         } else {
             lines.append("uplink none: readings and ledger stay on the box")
+        }
+        if let pull = configuration.pull {
+            do { try pull.check() } catch { throw GatewayProblem.configuration("\(error)") }
+            lines.append(
+                "pull \(pull.host):\(pull.port) for \(pull.consumers.map(\.name).sorted().joined(separator: ", "))")
+        }
+        if let broker = configuration.broker {
+            lines.append("mqtt \(broker.host):\(broker.port), \(broker.tls == nil ? "in the clear" : "TLS")")
         }
         try SocketPlace(path: configuration.socketPath).check()
         if !problems.isEmpty { throw GatewayProblem.device(problems.joined(separator: "\n")) }

@@ -11,8 +11,12 @@ final class Program {
     /// The programs are built beside the test bundle.
     private static let folder = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
 
-    init(_ name: String, _ arguments: [String]) throws {
-        process.executableURL = Self.folder.appending(path: name)
+    convenience init(_ name: String, _ arguments: [String]) throws {
+        try self.init(at: Self.folder.appending(path: name).path, arguments)
+    }
+
+    init(at path: String, _ arguments: [String]) throws {
+        process.executableURL = URL(filePath: path)
         process.arguments = arguments
         process.standardOutput = output
         process.standardError = output
