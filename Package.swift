@@ -105,6 +105,12 @@ let workbench: [Target] = [
 
 let programs: [Target] = [
     .executableTarget(
+        name: "upstream-bench",
+        dependencies: [
+            "Compression", "Metering", "ReferencePlatform", "Storage", "UplinkProtocol", .argumentParser,
+            .asyncHTTPClient, .hummingbird, .hummingbirdTLS, .logging, .nioCore, .nioHTTP1, .nioSSL,
+        ], swiftSettings: strict),
+    .executableTarget(
         name: "meterkeep-torture",
         dependencies: [
             "CDiskRecorder", "CZlib", "Failpoints", "Metering", "Prepaid", "Storage", "UplinkProtocol", .argumentParser,

@@ -29,7 +29,7 @@ public struct OperatorServer: Sendable {
             let meters = try store.meters().map { meter in
                 JSONValue.object([
                     "gateway": .string(meter.gateway), "meter": .string(meter.meter),
-                    "heard_at_ms": .integer(meter.heardAt),
+                    "heard_at_ms": .integer(meter.heardAt), "read_at_ms": .integer(meter.readAt),
                     "values": .object(meter.values.mapValues(JSONValue.integer)),
                 ])
             }

@@ -31,6 +31,8 @@ public struct MeterSummary: Hashable, Sendable {
     public let gateway: String
     public let meter: String
     public let heardAt: Int64
+    /// Milliseconds since 1970, by the gateway's clock.
+    public let readAt: Int64
     public let values: [String: Int64]
 }
 
@@ -187,9 +189,11 @@ public final class PlatformStore: Sendable {
     public func meters() throws -> [MeterSummary] {
         try queue.read { database in
             try Row.fetchAll(database, sql: "SELECT * FROM meter ORDER BY gateway, name").map { row in
-                let values = try StrictJSON.parse(row["reading"] as String).object?["values"]?.object ?? [:]
+                let reading = try StrictJSON.parse(row["reading"] as String).object ?? [:]
+                let values = reading["values"]?.object ?? [:]
                 return MeterSummary(
                     gateway: row["gateway"], meter: row["name"], heardAt: row["heard_at"],
+                    readAt: reading["at"]?.object?["wall_ms"]?.integer ?? 0,
                     values: values.compactMapValues(\.integer))
             }
         }
