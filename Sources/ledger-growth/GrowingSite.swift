@@ -2,13 +2,14 @@ import Metering
 import Prepaid
 import Storage
 
-/// Rooms with a meter each, read every five minutes; seven rate changes a day. Balances begin at nothing and
+/// Rooms with a meter each, read close to every hour as the poll does; seven rate changes a day. Balances begin at nothing and
 /// fall: nobody is cut, as no circuit has a breaker.
 struct GrowingSite {
     let gateway: GatewayID
     let installation: StoredSite
     private var groups: [(circuit: CircuitID, group: SupplyGroup)] = []
-    private var minutes: Int64 = 0
+    private var seconds: Int64 = 0
+    private var round: Int64 = 0
     private let conditions = SiteConditions(isLedgerUsable: true, staleAfter: .seconds(600))
 
     struct BadName: Error {}
@@ -47,18 +48,21 @@ struct GrowingSite {
 
     var now: Timestamp {
         Timestamp(
-            boot: BootID(rawValue: "growth"), monotonic: MonotonicTime(nanoseconds: minutes * 60_000_000_000),
-            wall: WallTime(millisecondsSince1970: 1_780_272_060_000 + minutes * 60_000), trust: .trusted)
+            boot: BootID(rawValue: "growth"), monotonic: MonotonicTime(nanoseconds: seconds * 1_000_000_000),
+            wall: WallTime(millisecondsSince1970: 1_780_272_000_000 + seconds * 1_000), trust: .trusted)
     }
 
     /// Reads every meter once; returns what is to be committed.
     mutating func readAll() -> [LedgerChange] {
-        minutes += 5
+        // 15 s after the hour, at half past, 15 s before the next hour.
+        seconds = round / 3 * 3_600 + [15, 1_800, 3_585][Int(round % 3)]
+        round += 1
         let now = now
         var changes: [LedgerChange] = []
         for index in groups.indices {
             // A few hundred watts, a little different in every room.
-            let counter = 20_000_000 + Int64(index) * 12_345 + minutes * (4 + Int64(index % 9))
+            let used = 20_000_000 + Int64(index) * 12_345 + seconds * (240 + Int64(index % 9) * 60) / 3_600
+            let counter = used - used % 10
             let outcome = groups[index].group.take(
                 counter: counter, activePower: nil, of: groups[index].circuit, now: now, site: conditions)
             if !outcome.change.isEmpty { changes.append(outcome.change) }
