@@ -109,7 +109,10 @@ struct PollUnderWay {
     init(_ step: PollSchedule.Step, of device: PolledDevice) {
         self.step = step
         switch step {
-        case .poll(_, let pollClass): requests = device.plans[pollClass]?.requests[...] ?? []
+        case .poll(_, let pollClass):
+            // The cheapest first: should the device be gone, it costs the others least.
+            let planned = device.plans[pollClass]?.requests ?? []
+            requests = planned.sorted { $0.characters.response < $1.characters.response }[...]
         case .probe: requests = device.probe.map { [$0] } ?? []
         case .idle: requests = []
         }

@@ -14,7 +14,7 @@ public struct AnswerTimes: Hashable, Sendable {
     public static let first: Duration = .milliseconds(300)
     public static let firstProbe: Duration = .milliseconds(80)
     /// The most that the second and third try after a failure cost the others.
-    public static let longestRetry: Duration = .milliseconds(120)
+    public static let longestRetry: Duration = .milliseconds(60)
 
     public init(longest: Duration) { self.longest = max(longest, .milliseconds(1)) }
 

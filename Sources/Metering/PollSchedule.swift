@@ -180,7 +180,8 @@ public struct PollSchedule: Sendable {
                 entries[index].due[which] = nextDue(which, after: now)
             }
         } else {
-            for which in PollClass.allCases { entries[index].due[which] = now }
+            // It is back: before all that merely wait.
+            for which in PollClass.allCases { entries[index].due[which] = .zero }
         }
         if wasSilent { hopeForOthers(than: index) }
         return isFound ? .found : nil

@@ -216,7 +216,7 @@ struct AnswerTimesTests {
     func table() {
         // (turnaround ms or none, failures, poll ms, probe ms)
         let rows: [(Int?, Int, Int, Int)] = [
-            (nil, 0, 300, 80), (nil, 2, 300, 80), (5, 0, 40, 20), (5, 1, 80, 20), (5, 2, 120, 20),
+            (nil, 0, 300, 80), (nil, 2, 300, 80), (5, 0, 40, 20), (5, 1, 60, 20), (5, 2, 60, 20),
             (100, 0, 210, 135), (100, 2, 210, 135), (600, 0, 1000, 760),
         ]
         for (turnaround, failures, poll, probe) in rows {
