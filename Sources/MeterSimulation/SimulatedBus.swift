@@ -146,7 +146,7 @@ public struct SimulatedBus: Sendable {
     /// The answer of a device and of another one of the same address, whose values differ. Where both
     /// speak, a zero wins, as two drivers that pull the line apart mostly read.
     private mutating func withSecondAnswer(_ first: [UInt8]) -> [UInt8] {
-        guard first.count > 5 else { return first }
+        guard first.count >= 5 else { return first }
         var second = Array(first.dropLast(2))
         second[second.count - 1] &+= 1
         second = ServerFrame.seal(second)

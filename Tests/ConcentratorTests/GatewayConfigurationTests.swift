@@ -136,17 +136,27 @@ struct GatewayConfigurationTests {
         #expect(shipped.profilesPath == "/etc/profiles")
     }
 
-    @Test("the uplink section of etc/gateway.yaml can be used as it stands there")
-    func shippedUplink() throws {
+    /// The shipped file with one of its sections that are remarks made a section.
+    private func shipped(with section: String) throws -> GatewayConfiguration {
         let text = try EtcFolder.text("gateway.yaml")
-        let start = try #require(text.range(of: "# uplink:")).lowerBound
-        let section = text[start...].split(separator: "\n").map { $0.dropFirst(2) }.joined(separator: "\n")
-        let configuration = try GatewayConfiguration(file: "/etc/gateway.yaml", text: text[..<start] + section)
-        let platform = try #require(configuration.platform)
+        let start = try #require(text.range(of: "# \(section):")).lowerBound
+        let block = text[start...].prefix(
+            upTo: text.range(of: "\n\n", range: start..<text.endIndex)?.lowerBound ?? text.endIndex)
+        let lines = block.split(separator: "\n").map { $0.dropFirst(2) }.joined(separator: "\n")
+        return try GatewayConfiguration(file: "/etc/gateway.yaml", text: text[..<start] + lines)
+    }
+
+    @Test("the sections of etc/gateway.yaml that are remarks can be used as they stand there")
+    func shippedSections() throws {
+        let uplink = try shipped(with: "uplink")
+        let platform = try #require(uplink.platform)
         #expect(platform.url == "https://platform.example:8443")
         #expect(platform.authorityPath == "/etc/meterkeep/ca.pem")
         #expect(platform.minimumTLS == .v13)
-        #expect(configuration.batchRecords == 200)
+        #expect(uplink.batchRecords == 200)
+        #expect(try shipped(with: "metrics").metricsPort == 9464)
+        #expect(try shipped(with: "pull").pull != nil)
+        #expect(try shipped(with: "mqtt").broker != nil)
     }
 
     @Test("relative paths are seen from the file")

@@ -246,7 +246,7 @@ struct TelemetryStoreTests {
         func inflict(on path: String) throws {
             switch self {
             case .overwritten: try Data(repeating: 0x5A, count: 8192).write(to: URL(filePath: path))
-            case .cut: try Data(contentsOf: URL(filePath: path)).prefix(3 * 4096).write(to: URL(filePath: path))
+            case .cut: try Data(contentsOf: URL(filePath: path)).prefix(3 * 1024).write(to: URL(filePath: path))
             case .ofLaterVersion: try set("user_version = 99", in: path)
             case .ofAnotherProgram: try set("application_id = 1", in: path)
             }
