@@ -1,6 +1,8 @@
 import Foundation
+import Metering
 import Prepaid
 import Storage
+import UplinkProtocol
 
 /// The ledger of a growing site, in the real store.
 struct GrowingLedger {
@@ -34,6 +36,19 @@ struct GrowingLedger {
             }
         }
         try store.close()
+    }
+
+    /// Seals all that was written, as the daemon seals months that are over and acknowledged.
+    /// - Returns: bytes of the archive for each row.
+    func archivedBytesPerRow() throws -> Double {
+        let store = try open()
+        try store.advanceCursor(of: "platform", through: try store.head().sequence)
+        let end = WallTime(millisecondsSince1970: .max)
+        guard let month = try store.seal(before: end) else { throw CocoaError(.fileReadUnknown) }
+        let file = URL(filePath: path).deletingLastPathComponent().appending(path: "archive/\(month.file)")
+        let size = try FileManager.default.attributesOfItem(atPath: file.path)[.size] as? Int64 ?? 0
+        try store.close()
+        return Double(size) / Double(month.last - month.first + 1)
     }
 
     /// Of the file, closed.

@@ -2,7 +2,8 @@ import Foundation
 
 /// How much a site's ledger grows: 256 accounts under time-of-use, each posting in a transaction of its own as
 /// the daemon makes it, written to the real store for some days and scaled to a year:
-/// `ledger-growth DIRECTORY DAYS`. Nothing is sealed meanwhile; sealed months take less.
+/// `ledger-growth DIRECTORY DAYS`. Then all of it is sealed: that is what stays of a month that is over and
+/// acknowledged; the database keeps the room of the month that runs and the one before it.
 let arguments = CommandLine.arguments.dropFirst()
 guard arguments.count == 2, let folder = arguments.first, let days = arguments.last.flatMap({ Int64($0) }), days > 0
 else {
@@ -18,4 +19,11 @@ try ledger.write(days: days)
 let grown = try ledger.bytes() - bytesBefore
 let rows = ledger.rows - rowsBefore
 print("\(rows / days) rows a day, \(grown / max(1, rows)) bytes a row")
-print("figure ledger_mb_per_year \((Double(grown) / Double(days) * 365 / 1e5).rounded() / 10) MB")
+let archived = try ledger.archivedBytesPerRow()
+print("\(Int(archived)) bytes a row once a month is sealed")
+
+func megabytesPerYear(bytesPerRow: Double) -> Double {
+    (bytesPerRow * Double(rows) / Double(days) * 365 / 1e5).rounded() / 10
+}
+print("figure ledger_mb_per_year \(megabytesPerYear(bytesPerRow: archived)) MB")
+print("figure ledger_unsealed_mb_per_year \(megabytesPerYear(bytesPerRow: Double(grown) / Double(max(1, rows)))) MB")
