@@ -43,6 +43,8 @@ public struct GatewayConfiguration: Hashable, Sendable {
     public let staleAfter: Duration
     /// Between two breakers that close on their own, so that not all loads come on at once.
     public let closingGap: Duration
+    /// Voltages beyond them are events.
+    public let supplyLimits: SupplyLimits
     /// One reading of each meter is kept in it.
     public let telemetryInterval: Duration
     /// How long readings wait to be committed together.

@@ -9,7 +9,8 @@ private import UplinkProtocol
 
 extension GatewayConfiguration {
     private static let keys = [
-        "gateway", "data", "socket", "profiles", "time_zone", "clock", "buses", "poll", "breakers", "telemetry",
+        "gateway", "data", "socket", "profiles", "time_zone", "clock", "buses", "poll", "breakers", "supply",
+        "telemetry",
         "metrics", "meter_settings", "uplink", "pull", "mqtt", "commands",
     ]
 
@@ -51,6 +52,10 @@ extension GatewayConfiguration {
             let profiles = path(root.text("profiles", default: "profiles")), let periods
         else { return nil }
         let breakers = root.mapping("breakers", keys: ["closing_gap_ms"])
+        let supply = root.mapping("supply", keys: ["nominal_volts", "tolerance_percent"])
+        let supplyLimits = SupplyLimits(
+            nominalVolts: Int64(supply?.integer("nominal_volts", in: 100...400, default: 230) ?? 230),
+            tolerancePercent: Int64(supply?.integer("tolerance_percent", in: 1...50, default: 10) ?? 10))
         let closingGap = breakers?.integer("closing_gap_ms", in: 0...60_000, default: 500) ?? 500
         let telemetry = root.mapping("telemetry", keys: ["interval_seconds", "commit_seconds"])
         let intervalSeconds = telemetry?.integer("interval_seconds", in: 1...1_800, default: 300) ?? 300
@@ -62,7 +67,7 @@ extension GatewayConfiguration {
         return GatewayConfiguration(
             gateway: gateway, dataPath: data, socketPath: socket, profilesPath: profiles, timeZoneName: zone,
             clockSource: clock, buses: buses, periods: periods.periods, staleAfter: periods.staleAfter,
-            closingGap: .milliseconds(closingGap),
+            closingGap: .milliseconds(closingGap), supplyLimits: supplyLimits,
             telemetryInterval: .seconds(intervalSeconds), telemetryCommitInterval: .seconds(commitSeconds),
             metricsPort: metricsPort,
             meterSettings: root["meter_settings"].flatMap(MeterSettingsConfiguration.read) ?? .standard,

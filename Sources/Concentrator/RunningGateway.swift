@@ -88,8 +88,7 @@ public final class RunningGateway: Sendable {
         let failure = failure
         site = SiteService(
             ledger: ledger, ballast: ballast, profiles: profiles, clock: clock, zone: zone,
-            staleAfter: configuration.staleAfter,
-            closingGap: configuration.closingGap,
+            staleAfter: configuration.staleAfter, closingGap: configuration.closingGap,
             mailboxes: mailboxes, telemetry: telemetry, ledgerChanged: bells.ledger, logger: logger,
             onLedgerLost: { [directory, logger] error in
                 if case .damaged(_, let fault) = error {
@@ -98,7 +97,8 @@ public final class RunningGateway: Sendable {
                     }
                 }
                 failure.set(.ledgerLost(error.description))
-            }, commandPolicy: commandPolicy, reload: ReloadHandler(problem: reloadProblem) { failure.set(.reload) })
+            }, commandPolicy: commandPolicy, reload: ReloadHandler(problem: reloadProblem) { failure.set(.reload) },
+            supplyLimits: configuration.supplyLimits)
         settings = SettingsService(
             site: site, profiles: profiles, clock: clock, zone: zone, mailboxes: mailboxes,
             configuration: configuration.meterSettings, logger: logger)

@@ -32,7 +32,7 @@ extension SiteService {
         case .learned(let meter, let profile, let holes):
             await telemetry.keep(StoredHoles(meter: meter.rawValue, profile: profile, holes: holes.text))
         case .finding(let bus, let finding, let now):
-            note(
+            noteRepeating(
                 Event(
                     .lineFault, .bus(bus),
                     ["fault": finding.code, "unit": String(finding.unit), "advice": finding.description]), at: now)
@@ -49,6 +49,7 @@ extension SiteService {
     func tick() {
         let now = clock.now()
         let isTimeNew = noteClock(clock.takeNotice(), at: now)
+        for event in coalescer.due(now: now.monotonic) { note(event, at: now) }
         tellBuses(ofBoundaryAfter: now)
         let today = now.trust == .untrusted ? nil : zone.day(containing: now.wall)
         if let today { settleDays(before: today, now: now) }
@@ -134,6 +135,7 @@ extension SiteService {
     private func takeReading(_ reading: Reading) async {
         observations[reading.meter] = .reading(reading)
         lastReadings[reading.meter] = reading
+        watchSupply(reading)
         var marks: [CircuitID: CounterMark] = [:]
         if let circuit = circuitOfMeter[reading.meter], let key = groupOfCircuit[circuit],
             let device = meters[reading.meter], let billing = profiles[device.profile]?.billing,
@@ -147,6 +149,17 @@ extension SiteService {
             marks[circuit] = groups[key]?.circuits.first { $0.circuit.id == circuit }?.track.lastAccepted
         }
         await telemetry.add(reading, marks: marks)
+    }
+
+    private func watchSupply(_ reading: Reading) {
+        for finding in supplies[reading.meter, default: SupplyWatch()].take(reading, limits: supplyLimits) {
+            note(Event(finding, of: reading.meter), at: reading.at)
+        }
+    }
+
+    /// For what may happen again and again.
+    private func noteRepeating(_ event: Event, at now: Timestamp) {
+        if coalescer.take(event, now: now.monotonic) { note(event, at: now) }
     }
 
     func note(_ event: Event, at now: Timestamp) {
@@ -167,5 +180,23 @@ extension Reading {
         if let reactive = self[.reactivePower] { return reactive }
         guard let apparent = self[.apparentPower], let active = self[.activePower] else { return nil }
         return PowerSample.reactivePower(apparentMillivoltamperes: apparent, activeMilliwatts: active)
+    }
+}
+
+extension Event {
+    fileprivate init(_ finding: SupplyWatch.Finding, of meter: MeterID) {
+        let subject = EventSubject.meter(meter)
+        switch finding {
+        case .began(.voltageOutOfLimits(let phase, let millivolts)):
+            self.init(
+                .voltageOutOfLimits, subject, ["phase": phase.rawValue, "voltage_mv": String(millivolts)])
+        case .began(.phaseImbalance(let thousandths)):
+            self.init(.phaseImbalance, subject, ["imbalance_thousandths": String(thousandths)])
+        case .began(.reversePower(let milliwatts)):
+            self.init(.reversePower, subject, ["active_power_mw": String(milliwatts)])
+        case .ended(.voltage(let phase)): self.init(.voltageInLimits, subject, ["phase": phase.rawValue])
+        case .ended(.imbalance): self.init(.phasesBalanced, subject)
+        case .ended(.reverse): self.init(.forwardPower, subject)
+        }
     }
 }

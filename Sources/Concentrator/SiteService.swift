@@ -48,6 +48,10 @@ public actor SiteService {
     var generator = SystemRandomNumberGenerator()
     /// When each group is to be looked at again though nothing was heard of it.
     var nextLooks: [Int: MonotonicTime] = [:]
+    /// What is known of each meter's supply.
+    var supplies: [MeterID: SupplyWatch] = [:]
+    let supplyLimits: SupplyLimits
+    var coalescer = EventCoalescer()
     /// The last boundary that the buses were told to read close to.
     var toldBoundary: WallTime?
     /// How far ahead boundaries are looked for.
@@ -70,7 +74,8 @@ public actor SiteService {
         staleAfter: Duration, closingGap: Duration, mailboxes: [BusID: BusMailbox], telemetry: TelemetryService,
         ledgerChanged: Bell,
         logger: Logger, onLedgerLost: @escaping @Sendable (StorageError) -> Void,
-        commandPolicy: CommandPolicy = .standard, reload: ReloadHandler = .unable
+        commandPolicy: CommandPolicy = .standard, reload: ReloadHandler = .unable,
+        supplyLimits: SupplyLimits = .standard
     ) {
         self.ledger = ledger
         self.ballast = ballast
@@ -78,6 +83,7 @@ public actor SiteService {
         self.clock = clock
         self.zone = zone
         self.staleAfter = staleAfter
+        self.supplyLimits = supplyLimits
         director = SwitchingDirector(closings: ClosingPlanner(gap: closingGap), cuts: MassGuard(circuitCount: 0))
         self.mailboxes = mailboxes
         self.telemetry = telemetry
