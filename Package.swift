@@ -149,7 +149,8 @@ let programs: [Target] = [
     .executableTarget(
         name: "prepaid-bench", dependencies: ["Metering", "Prepaid", .argumentParser], swiftSettings: strict),
     .executableTarget(
-        name: "ledger-growth", dependencies: ["Metering", "Prepaid", "Storage", "UplinkProtocol"], swiftSettings: strict),
+        name: "ledger-growth", dependencies: ["Metering", "Prepaid", "Storage", "UplinkProtocol"], swiftSettings: strict
+    ),
     .executableTarget(
         name: "prepaid-trace", dependencies: ["Metering", "Prepaid", "TimeZoneFixtures"], swiftSettings: strict),
 ]

@@ -25,8 +25,8 @@ fail:
 
 void clinux_rest_pty(int slave) {
     struct termios settings;
-    if (tcgetattr(slave, &settings) != 0 || settings.c_cc[VSTOP] == 1) return;
-    settings.c_cc[VSTOP] = 1;
+    if (tcgetattr(slave, &settings) != 0 || settings.c_cflag & HUPCL) return;
+    settings.c_cflag |= HUPCL;
     tcsetattr(slave, TCSANOW, &settings);
 }
 

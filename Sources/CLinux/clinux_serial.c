@@ -45,7 +45,8 @@ int clinux_set_line_format(int descriptor, int baud, char parity, int stop_bits)
         return -1;
     }
     cfsetspeed(&settings, speed(baud));
-    settings.c_cflag &= ~(tcflag_t)(PARENB | PARODD | CSTOPB);
+    // A bus has no modem to hang up; without HUPCL, RTS stays as it is when the line is closed.
+    settings.c_cflag &= ~(tcflag_t)(PARENB | PARODD | CSTOPB | HUPCL);
     settings.c_iflag &= ~(tcflag_t)INPCK;
     if (parity != 'N') {
         settings.c_cflag |= PARENB;

@@ -43,6 +43,8 @@ public enum PortError: Error, Hashable, Sendable, CustomStringConvertible {
     case unreachable(address: String, reason: String)
     case noKernelRS485(path: String)
     case noRTS(path: String)
+    /// The driver refuses the rate, the parity or the stop bits: EINVAL of tcsetattr(3).
+    case noSuchFormat(path: String, format: String)
     case malformed(address: String)
     case failed(path: String, reason: String)
 
@@ -60,6 +62,8 @@ public enum PortError: Error, Hashable, Sendable, CustomStringConvertible {
         case .noKernelRS485(let path):
             "the driver of port \(path) has no RS485 mode; write 'rs485: program' or leave 'rs485' out"
         case .noRTS(let path): "port \(path) has no RTS line; leave 'rs485' out"
+        case .noSuchFormat(let path, let format):
+            "the driver of port \(path) cannot do \(format); correct 'baud' and 'format', or use another adapter"
         case .malformed(let address):
             "'\(address)' is no port; write a path, tcp://HOST:PORT?framing=rtu or tcp://HOST:PORT?framing=tcp"
         case .failed(let path, let reason): "port \(path) cannot be opened: \(reason); check the adapter"

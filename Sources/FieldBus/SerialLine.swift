@@ -26,6 +26,9 @@ final class SerialLine: BusLine {
             let code = errno
             modbus_free(context)
             Glibc.close(lock)
+            guard code != EINVAL else {
+                throw .noSuchFormat(path: path, format: "\(serial.baud) \(serial.formatText)")
+            }
             throw Self.error(code, path: path)
         }
         let descriptor = modbus_get_socket(context)

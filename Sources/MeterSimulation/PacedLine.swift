@@ -84,7 +84,6 @@ final class PacedLine: Sendable {
         var frame: [UInt8] = []
         var firstByteAt: Int64 = 0
         var lastByteAt: Int64 = 0
-        var idleNaps = 0
         var buffer = [UInt8](repeating: 0, count: 512)
         while !isEnded.load(ordering: .relaxed) {
             let ready = clinux_wait_for_input(master, Self.longestNap)
@@ -93,12 +92,13 @@ final class PacedLine: Sendable {
                 if !frame.isEmpty, Self.now() - lastByteAt > 500_000_000 {
                     return Arrival(frame: frame, beganAt: firstByteAt, isEarly: false, isDropped: false)
                 }
-                idleNaps += 1
-                if frame.isEmpty, idleNaps.isMultiple(of: 4) { clinux_rest_pty(slave) }
+                if frame.isEmpty { clinux_rest_pty(slave) }
                 continue
             }
             if ready < 0, errno == EINTR { continue }
             let count = ready > 0 ? Glibc.read(master, &buffer, buffer.count) : -1
+            // What poll(2) promised may have been flushed at the other end before it was read.
+            if ready > 0, count < 0, errno == EAGAIN || errno == EINTR { continue }
             guard count > 0 else { return nil }
             lastByteAt = Self.now()
             if frame.isEmpty { firstByteAt = lastByteAt }

@@ -1,5 +1,7 @@
+import CLinux
 import FieldBus
 import Foundation
+import Glibc
 import MeterProfiles
 import MeterSimulation
 import Metering
@@ -153,6 +155,29 @@ struct BusPortTests {
         await #expect(throws: PortError.absent(path: "/dev/ttyNOWHERE")) { try await absent.open() }
         let file = BusPort(bus: bus, path: "/dev/null", serial: serial)
         await #expect(throws: PortError.notASerialPort(path: "/dev/null")) { try await file.open() }
+    }
+
+    @Test("a driver that cannot do a format is told of by the format")
+    func noSuchFormat() async throws {
+        var name = [CChar](repeating: 0, count: 128)
+        var slave: Int32 = -1
+        let master = clinux_open_pty(&name, UInt(name.count), &slave)
+        try #require(master >= 0)
+        defer {
+            close(slave)
+            close(master)
+        }
+        let path = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        // A pseudo terminal has no parity. With all else as it is to be, nothing of the call can be done.
+        var settings = termios()
+        cfsetispeed(&settings, speed_t(B9600))
+        cfsetospeed(&settings, speed_t(B9600))
+        settings.c_cflag |= tcflag_t(CREAD | CLOCAL | CS8)
+        settings.c_iflag |= tcflag_t(INPCK)
+        try #require(tcsetattr(slave, TCSANOW, &settings) == 0)
+        let serial = SerialFormat(baud: 9600, parity: .even, stopBits: 1)
+        let even = BusPort(bus: try #require(BusID(rawValue: "b")), path: path, serial: serial)
+        await #expect(throws: PortError.noSuchFormat(path: path, format: "9600 8E1")) { try await even.open() }
     }
 
     @Test("an unplugged adapter is a lost port, not a hang")

@@ -11,10 +11,11 @@ private final class Bench: Sendable {
     var link: String { "\(folder)/bus1" }
     var socket: String { "\(folder)/control" }
 
-    init() throws {
+    init(format: String = "8N1") throws {
         folder = try Self.makeFolder()
         host = try SimulatorHost(
-            plan: try Self.plan(link: "\(folder)/bus1"), profiles: try profiles(), writeLogPath: "\(folder)/writes")
+            plan: try Self.plan(link: "\(folder)/bus1", format: format), profiles: try profiles(),
+            writeLogPath: "\(folder)/writes")
     }
 
     deinit {
@@ -28,7 +29,7 @@ private final class Bench: Sendable {
         return folder.path
     }
 
-    static func plan(link: String) throws -> WorldPlan {
+    static func plan(link: String, format: String = "8N1") throws -> WorldPlan {
         try WorldPlan(
             file: "world.yaml",
             text: """
@@ -36,7 +37,7 @@ private final class Bench: Sendable {
                   - name: bus1
                     link: \(link)
                     baud: 1200
-                    format: 8N1
+                    format: \(format)
                     turnaround_us: [5000, 5000]
                     devices:
                       - { name: M-1, unit: 1, profile: acrel-ddsy1352-block, energy_wh: 5000 }
@@ -96,6 +97,32 @@ struct SimulatorHostTests {
         }
         #expect(bench.host.lineStatistics[0].earlyRequests >= 1)
         #expect(bench.host.lineStatistics[0].unreadableRequests == 0)
+    }
+
+    @Test("a line with parity can be opened again after a program that was killed")
+    func parity() throws {
+        let bench = try Bench(format: "8E1")
+        func setFormat(_ port: Int32) -> Bool {
+            // As libmodbus does it: nothing of what was set before is kept.
+            var settings = termios()
+            cfsetispeed(&settings, speed_t(B1200))
+            cfsetospeed(&settings, speed_t(B1200))
+            settings.c_cflag |= tcflag_t(CREAD | CLOCAL | CS8 | PARENB)
+            settings.c_iflag |= tcflag_t(INPCK)
+            return tcsetattr(port, TCSANOW, &settings) == 0
+        }
+        for _ in 0..<3 {
+            let port = open(bench.link, O_RDWR | O_NOCTTY)
+            try #require(port >= 0)
+            defer { close(port) }
+            var triesLeft = 200
+            var wanted = pollfd(fd: port, events: Int16(POLLIN), revents: 0)
+            while !setFormat(port), triesLeft > 0 {
+                triesLeft -= 1
+                poll(&wanted, 1, 50)
+            }
+            #expect(triesLeft > 0)
+        }
     }
 
     @Test("a stop removes the link; what is no link is never replaced")

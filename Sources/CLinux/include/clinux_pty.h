@@ -6,9 +6,9 @@
 // the slave stays open in `slave`, so that the master does not hang up between two users.
 int clinux_open_pty(char *path, unsigned long capacity, int *slave);
 
-// Changes a setting of the slave that no line uses. A pseudo terminal keeps no parity, and glibc reports
-// that as an error of tcsetattr(3) unless the call changed something else too: this makes sure of it
-// for the next program that opens the line.
+// Sets HUPCL at the slave, which no line uses. A pseudo terminal keeps no parity, and glibc reports that
+// as EINVAL of tcsetattr(3) unless the call changed another flag too (control characters do not count):
+// HUPCL is one that every program clears that opens the line.
 void clinux_rest_pty(int slave);
 
 // The rate and parity (N, E or O) that the program at the slave has set. A pseudo terminal forgets that
