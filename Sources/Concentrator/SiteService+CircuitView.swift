@@ -9,6 +9,8 @@ public struct CircuitView: Sendable {
     public let status: CircuitStatus
     public let memory: BreakerMemory
     public let rules: CircuitRules
+    /// What was last taken for a forbidden appliance since the daemon started or the settings changed.
+    public let lastFinding: MalignantFinding?
     /// The timer window in force; nil without a timer, or before the clock was trusted.
     public let window: TimerWindow?
     /// When time alone may change the answer; nil where nothing is due.
@@ -26,7 +28,8 @@ extension SiteService {
         else { return nil }
         let now = clock.now()
         return CircuitView(
-            now: now, status: status, memory: state.reconciler.memory, rules: state.rules, window: state.timer.window,
+            now: now, status: status, memory: state.reconciler.memory, rules: state.rules,
+            lastFinding: state.lastMalignantFinding, window: state.timer.window,
             nextChange: nextLooks[key].map { max($0 - now.monotonic, .zero) },
             openings: try ledger.openings(of: circuit))
     }

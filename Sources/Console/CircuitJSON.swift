@@ -15,9 +15,22 @@ enum CircuitJSON {
             "malignant_trips": .integer(Int64(memory.malignant.trips.count)),
             "overload_limit_mw": view.rules.overload.map { .integer($0.limitMilliwatts) } ?? .null,
             "malignant_mode": .string(view.rules.malignant?.mode.rawValue ?? ProtectionMode.off.rawValue),
+            "allowed_appliances": .array((view.rules.malignant?.allowed ?? []).map(appliance)),
+            "last_finding": view.lastFinding.map(finding) ?? .null,
             "timer": view.window.map(window) ?? .null,
             "next_change_ms": view.nextChange.map { .integer($0.wholeMilliseconds) } ?? .null,
             "openings": .array(view.openings.map(\.json)),
+        ])
+    }
+
+    private static func appliance(_ appliance: LearnedAppliance) -> JSONValue {
+        .object(["name": .string(appliance.name), "power_mw": .integer(appliance.activeMilliwatts)])
+    }
+
+    private static func finding(_ finding: MalignantFinding) -> JSONValue {
+        .object([
+            "verdict": .string(finding.verdict.code), "power_mw": .integer(finding.step.activeMilliwatts),
+            "power_factor_millionths": finding.step.powerFactor.map { .integer($0.millionths) } ?? .null,
         ])
     }
 

@@ -155,6 +155,11 @@ extension SupplyGroup {
     }
 }
 
+extension CircuitState {
+    /// The last load on it that was taken for a forbidden one; nil since the last start or change of settings.
+    public var lastMalignantFinding: MalignantFinding? { protection.malignant?.lastFinding }
+}
+
 extension LockoutRelease {
     /// `after 300 s`, `end_of_window`, `command`.
     var code: String {

@@ -39,6 +39,14 @@ struct CircuitCommand: AsyncParsableCommand {
         if let mode = view["malignant_mode"]?.string, mode != "off" {
             lines.append("malignant \(mode), \(view["malignant_trips"]?.integer ?? 0) trips in the last day")
         }
+        for appliance in (view["allowed_appliances"]?.array ?? []).compactMap(\.object) {
+            lines.append("allowed   \(text("name", in: appliance)), \(watts(appliance["power_mw"]))")
+        }
+        if let finding = view["last_finding"]?.object {
+            lines.append(
+                "found     \(text("verdict", in: finding)) load of \(watts(finding["power_mw"])); to allow it: "
+                    + "meterkeep learn \(text("circuit", in: circuit)) NAME")
+        }
         if let timer = view["timer"]?.object {
             lines.append("timer     \(text("state", in: timer)) until \(time(timer["until_ms"]?.integer))")
         }
@@ -56,6 +64,10 @@ struct CircuitCommand: AsyncParsableCommand {
         let power = detail["active_power_mw"]?.string.flatMap { Int64($0) }.map { "\($0 / 1000) W" } ?? "power unknown"
         let balance = detail["balance_microunits"]?.string.flatMap { Int64($0) }
         return "  \(at)  \(rule)  \(power)" + (balance.map { "  balance \(money(.integer($0)))" } ?? "")
+    }
+
+    private static func watts(_ milliwatts: JSONValue?) -> String {
+        milliwatts?.integer.map { "\($0 / 1000) W" } ?? "unknown power"
     }
 
     private static func money(_ value: JSONValue?) -> String {

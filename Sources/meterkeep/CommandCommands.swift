@@ -90,6 +90,45 @@ struct AllowClosing: AsyncParsableCommand {
     func run() async throws { try await daemon.execute("allow_closing", ["circuits": names.json]) }
 }
 
+struct Learn: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Allow an appliance on a circuit that was taken for a forbidden one.",
+        discussion: """
+            Without --watts it is the one that was found last, as 'meterkeep circuit' shows it, with its power \
+            factor. Its power may differ by 12 %. An appliance may be learned several times under one name.
+            """)
+
+    @OptionGroup var daemon: DaemonSocket
+    @Argument(help: "The circuit.") var circuit: String
+    @Argument(help: "What it is: 'rice cooker'.") var name: String
+    @Option(help: "Its power, W.") var watts: Int64?
+
+    func run() async throws {
+        var content: [String: JSONValue] = ["circuits": .array([.string(circuit)]), "name": .string(name)]
+        if let watts { content["power_mw"] = .integer(watts * 1000) }
+        try await daemon.execute("learn_appliance", content)
+    }
+
+    func validate() throws {
+        guard let watts else { return }
+        guard (1...1_000_000).contains(watts) else { throw ValidationError("--watts must be 1 to 1000000") }
+    }
+}
+
+struct Forget: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Forbid an appliance again that 'meterkeep learn' allowed.")
+
+    @OptionGroup var daemon: DaemonSocket
+    @Argument(help: "The circuit.") var circuit: String
+    @Argument(help: "Its name, as 'meterkeep circuit' shows it.") var name: String
+
+    func run() async throws {
+        try await daemon.execute(
+            "forget_appliance", ["circuits": .array([.string(circuit)]), "name": .string(name)])
+    }
+}
+
 struct Lock: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Open circuits for work on them; nothing closes them before 'meterkeep unlock'.")

@@ -17,7 +17,8 @@ struct Meterkeep: AsyncParsableCommand {
             LedgerCommand.self, Backup.self, Readings.self,
             Restore.self, RaiseClock.self, Replay.self, BusCommand.self, TraceCommand.self, ScanCommand.self,
             SettingsCommand.self, AddressCommand.self, ReplaceCommand.self,
-            Mode.self, Release.self, AllowClosing.self, Lock.self, Unlock.self, Read.self, Execute.self,
+            Mode.self, Release.self, AllowClosing.self, Learn.self, Forget.self, Lock.self, Unlock.self, Read.self,
+            Execute.self,
         ])
 
     static func main() async {

@@ -164,6 +164,8 @@ private let samples: [(String, String)] = [
         {"circuits":["M-1"],"malignant_load":{"mode":"trip","allowed":[{"name":"rice cooker","power_mw":700000}]}}
         """
     ),
+    ("learn_appliance", "{\"circuits\":[\"M-1\"],\"name\":\"rice cooker\",\"power_mw\":700000}"),
+    ("forget_appliance", "{\"circuits\":[\"M-1\"],\"name\":\"rice cooker\"}"),
     ("breaker_mode", "{\"circuits\":[\"M-1\"],\"mode\":\"forced_off\"}"),
     ("release_lockout", "{\"circuits\":[\"M-1\"]}"),
     ("allow_closing", "{\"circuits\":[\"M-1\"]}"),

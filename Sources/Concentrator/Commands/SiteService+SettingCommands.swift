@@ -55,7 +55,7 @@ extension SiteService {
         }
     }
 
-    private static func text(_ problems: SettingProblems) -> String {
+    static func text(_ problems: SettingProblems) -> String {
         "invalid: " + String(FieldProblem(problems).description.prefix(200))
     }
 
@@ -121,11 +121,11 @@ extension SiteService {
             outcome = group.tick(now: now, site: conditions)
             work.settings.append(Setting(.overload, of: circuit.rawValue, overload?.json))
             event = Event(.settingsChanged, subject, ["setting": "overload"])
-        case .malignantLoad(let malignant):
-            rules.malignant = malignant
+        case .malignantLoad, .learnAppliance, .forgetAppliance:
+            do { rules.malignant = try Self.malignantLoad(after: change, of: state) } catch { return error.code }
             group.set(rules: rules, of: circuit)
             outcome = group.tick(now: now, site: conditions)
-            work.settings.append(Setting(.malignantLoad, of: circuit.rawValue, malignant?.json))
+            work.settings.append(Setting(.malignantLoad, of: circuit.rawValue, rules.malignant?.json))
             event = Event(.settingsChanged, subject, ["setting": "malignant_load"])
         case .mode(let mode):
             guard state.circuit.breaker != nil else { return "no_breaker" }

@@ -17,6 +17,9 @@ public enum MalignantEvent: Hashable, Sendable {
 public struct MalignantLoadGuard: Hashable, Sendable {
     public private(set) var detector: MalignantLoadDetector
     public private(set) var lockout: ProtectionLockout
+    /// The last load that was taken for a forbidden one since the settings came into force: what an operator
+    /// may let it learn.
+    public private(set) var lastFinding: MalignantFinding?
 
     public init(settings: MalignantLoadSettings, lockout: ProtectionLockout = ProtectionLockout()) {
         detector = MalignantLoadDetector(settings: settings)
@@ -37,6 +40,7 @@ public struct MalignantLoadGuard: Hashable, Sendable {
         let sample = PowerSample(
             at: now.monotonic, activeMilliwatts: activeMilliwatts, reactiveMillivars: reactiveMillivars)
         for finding in detector.observe(sample) {
+            if finding.action != .off { lastFinding = finding }
             switch finding.action {
             case .off: events.append(.passed(finding))
             case .alarm: events.append(.alarm(finding))

@@ -79,6 +79,8 @@ public struct MalignantLoadSettings: Hashable, Sendable {
     /// 1 MW: above any circuit.
     public static let largestPowerMilliwatts: Int64 = 1_000_000_000
     public static let largestAllowedCount = 64
+    /// Bytes of an appliance's name.
+    public static let longestName = 40
     public static let standardDwell = Duration.seconds(8)
     public static let longestDwell = Duration.seconds(120)
     public static let standardPowerFactorMillionths: Int64 = 995_000
@@ -136,8 +138,8 @@ public struct MalignantLoadSettings: Hashable, Sendable {
         for (index, appliance) in allowed.prefix(largestAllowedCount).enumerated() {
             let field = "malignant_load.allowed[\(index + 1)]"
             problems.require(
-                (1...40).contains(appliance.name.utf8.count), "\(field).name", appliance.name,
-                "must have 1 to 40 bytes")
+                (1...longestName).contains(appliance.name.utf8.count), "\(field).name", appliance.name,
+                "must have 1 to \(longestName) bytes")
             problems.require(
                 (smallestPowerMilliwatts...largestPowerMilliwatts).contains(appliance.activeMilliwatts),
                 "\(field).power", appliance.activeMilliwatts,

@@ -83,8 +83,8 @@ public struct Command: Hashable, Sendable {
     public static let kinds = [
         "recharge", "refund", "reversal", "clear", "preset", "transfer", "open_account", "close_account",
         "decide_dispute", "price", "tariff", "account_settings", "account_rules", "account_defaults", "calendar",
-        "timer", "switching", "overload", "malignant_load", "breaker_mode", "release_lockout", "allow_closing",
-        "maintenance_lock", "confirm_cuts",
+        "timer", "switching", "overload", "malignant_load", "learn_appliance", "forget_appliance",
+        "breaker_mode", "release_lockout", "allow_closing", "maintenance_lock", "confirm_cuts",
         "add_meter", "replace_meter", "remove_meter", "read_now", "time", "reload",
     ]
 

@@ -19,12 +19,23 @@ public enum CircuitsChange: Hashable, Sendable {
     case overload(OverloadSettings?)
     /// Nil: no appliance is forbidden.
     case malignantLoad(MalignantLoadSettings?)
+    /// An appliance that looks forbidden is allowed from now on; nil power: the one that was found last.
+    case learnAppliance(name: String, power: LearnedPower?)
+    case forgetAppliance(name: String)
     case mode(OperatorMode)
     case releaseLockout
     /// The user, or an operator for the user, asks for supply.
     case allowClosing
     /// Lock-out/tag-out: on site only.
     case maintenanceLock(Bool)
+}
+
+/// By what an allowed appliance is known.
+public struct LearnedPower: Hashable, Sendable {
+    public let activeMilliwatts: Int64
+    public let toleranceThousandths: Int64
+    /// Nil: it is not compared.
+    public let powerFactor: PowerFactor?
 }
 
 /// What is to change for the whole site.
@@ -172,6 +183,9 @@ extension Command.Body {
         case "malignant_load":
             let settings = reader.optional(kind) ?? .object([:])
             change = .malignantLoad(settings == .object([:]) ? nil : try MalignantLoadSettings(json: settings))
+        case "learn_appliance": change = try learning(&reader)
+        case "forget_appliance":
+            change = .forgetAppliance(name: try reader.text("name", longest: MalignantLoadSettings.longestName))
         case "breaker_mode": change = .mode(try reader.word("mode", OperatorMode.self))
         case "release_lockout": change = .releaseLockout
         case "allow_closing": change = .allowClosing
@@ -183,6 +197,20 @@ extension Command.Body {
         default: return nil
         }
         return .circuits(try reader.identifiers("circuits", Circuit.self, most: Command.mostSubjects), change)
+    }
+
+    private static func learning(_ reader: inout ObjectReader) throws(FieldProblem) -> CircuitsChange {
+        let name = try reader.text("name", longest: MalignantLoadSettings.longestName)
+        guard let power = try reader.optionalInteger("power_mw") else {
+            return .learnAppliance(name: name, power: nil)
+        }
+        return .learnAppliance(
+            name: name,
+            power: LearnedPower(
+                activeMilliwatts: power,
+                toleranceThousandths: try reader.optionalInteger("tolerance_thousandths")
+                    ?? LearnedAppliance.standardToleranceThousandths,
+                powerFactor: try reader.optionalPowerFactor("power_factor_millionths")))
     }
 
     private static func site(

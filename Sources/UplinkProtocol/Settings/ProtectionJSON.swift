@@ -83,20 +83,23 @@ extension LearnedAppliance {
 
     fileprivate init(json: JSONValue, name: String) throws(FieldProblem) {
         var reader = try ObjectReader(json, name: name)
-        let appliance = try reader.text("name", longest: 64)
+        let appliance = try reader.text("name", longest: MalignantLoadSettings.longestName)
         let power = try reader.integer("power_mw")
         let tolerance = try reader.optionalInteger("tolerance_thousandths") ?? Self.standardToleranceThousandths
-        var powerFactor: PowerFactor?
-        if let millionths = try reader.optionalInteger("power_factor_millionths") {
-            guard let read = PowerFactor(millionths: millionths) else {
-                throw reader.problem(
-                    "power_factor_millionths", value: String(millionths), "must be 0 to 1000000")
-            }
-            powerFactor = read
-        }
+        let powerFactor = try reader.optionalPowerFactor("power_factor_millionths")
         try reader.finish()
         self.init(
             name: appliance, activeMilliwatts: power, toleranceThousandths: tolerance, powerFactor: powerFactor)
+    }
+}
+
+extension ObjectReader {
+    mutating func optionalPowerFactor(_ field: String) throws(FieldProblem) -> PowerFactor? {
+        guard let millionths = try optionalInteger(field) else { return nil }
+        guard let powerFactor = PowerFactor(millionths: millionths) else {
+            throw problem(field, value: String(millionths), "must be 0 to 1000000")
+        }
+        return powerFactor
     }
 }
 
