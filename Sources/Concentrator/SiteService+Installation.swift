@@ -76,7 +76,9 @@ extension SiteService {
         (groups, groupOfCircuit, groupOfAccount, circuitOfMeter, circuitOfBreaker) = ([:], [:], [:], [:], [:])
         let states = site.circuits.compactMap { circuit in
             state(
-                circuit, rules: site.settings.circuitRules[circuit.id] ?? .standard, running: running[circuit.id],
+                circuit,
+                rules: completed(site.settings.circuitRules[circuit.id] ?? .standard, breaker: circuit.breaker),
+                running: running[circuit.id],
                 lastAccepted: lastAccepted[circuit.id])
         }
         var key = 0
@@ -105,7 +107,8 @@ extension SiteService {
         var group = group
         // A circuit that goes on running keeps what it remembers, as far as its rules are the same.
         for state in group.circuits {
-            group.set(rules: rules.circuitRules[state.circuit.id] ?? .standard, of: state.circuit.id)
+            let stored = rules.circuitRules[state.circuit.id] ?? .standard
+            group.set(rules: completed(stored, breaker: state.circuit.breaker), of: state.circuit.id)
         }
         groups[key] = group
         for state in group.circuits {
@@ -113,6 +116,22 @@ extension SiteService {
             circuitOfMeter[state.circuit.meter] = state.circuit.id
             if let breaker = state.circuit.breaker { circuitOfBreaker[breaker] = state.circuit.id }
         }
+    }
+
+    /// The rules of a circuit with what the profile of its switch says of the switch.
+    func completed(_ rules: CircuitRules, breaker: BreakerAddress?) -> CircuitRules {
+        guard let breaker, let device = meters.values.first(where: { $0.address == breaker.device }),
+            let relay = profiles[device.profile]?.relay
+        else { return rules }
+        let powerUp: BreakerPosition? =
+            switch relay.powerUp {
+            case .open: .open
+            case .closed: .closed
+            case .last: nil
+            }
+        var rules = rules
+        rules.switching = rules.switching.completed(powerUp: powerUp, travelTime: relay.travelTime)
+        return rules
     }
 
     private func state(

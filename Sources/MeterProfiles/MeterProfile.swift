@@ -246,10 +246,15 @@ public struct RelayDefinition: Hashable, Sendable {
     /// The coil that moves all switches of a board at once; nil where there is none. The gateway moves
     /// one switch at a time and never writes it.
     public let allCoil: UInt16?
+    /// How long the switch is on its way: a valve takes seconds.
+    public let travelTime: Duration
 
-    public init(points: [RelayPoint], powerUp: PowerUpPosition, allCoil: UInt16? = nil) {
+    public init(
+        points: [RelayPoint], powerUp: PowerUpPosition, allCoil: UInt16? = nil, travelTime: Duration = .zero
+    ) {
         self.points = points
         self.powerUp = powerUp
+        self.travelTime = travelTime
         self.allCoil = allCoil
     }
 

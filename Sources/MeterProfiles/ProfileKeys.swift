@@ -15,7 +15,7 @@ public enum ProfileKeys {
     public static let scaleRegister = ["address", "means"]
     public static let billing = ["channel", "step", "modulus"]
     public static let identification = ["table", "address", "equals"]
-    public static let relay = ["power_up", "coils", "all_coil", "inverted", "open", "close", "readback"]
+    public static let relay = ["power_up", "travel_s", "coils", "all_coil", "inverted", "open", "close", "readback"]
     public static let relayWrite = ["coil", "register", "value", "values"]
     public static let readback = ["table", "address", "mask", "closed"]
     public static let setting = [

@@ -6,7 +6,8 @@ internal import ConfigurationReader
 enum RelayReader {
     static func read(_ node: ConfigurationNode) -> RelayDefinition? {
         guard let relay = node.mapping(keys: ProfileKeys.relay),
-            let powerUp: PowerUpPosition = relay.choice("power_up")
+            let powerUp: PowerUpPosition = relay.choice("power_up"),
+            let travelSeconds = relay.integer("travel_s", in: 0...300, default: 0)
         else { return nil }
         if relay["coils"] != nil {
             refuse(["open", "close", "readback"], of: relay, beside: "coils")
@@ -16,7 +17,7 @@ enum RelayReader {
             let allCoil = relay["all_coil"].flatMap { $0.integer(in: count...65_535) }
             return RelayDefinition(
                 points: (1...count).map { coil(point: $0, isInverted: isInverted) }, powerUp: powerUp,
-                allCoil: allCoil.map { UInt16($0) })
+                allCoil: allCoil.map { UInt16($0) }, travelTime: .seconds(travelSeconds))
         }
         refuse(["inverted", "all_coil"], of: relay, beside: "open")
         guard let open = relay.required("open").flatMap(readWrite),
@@ -28,7 +29,8 @@ enum RelayReader {
             return nil
         }
         return RelayDefinition(
-            points: [RelayPoint(point: 1, open: open, close: close, readback: readback)], powerUp: powerUp)
+            points: [RelayPoint(point: 1, open: open, close: close, readback: readback)], powerUp: powerUp,
+            travelTime: .seconds(travelSeconds))
     }
 
     private static func coil(point: Int, isInverted: Bool) -> RelayPoint {

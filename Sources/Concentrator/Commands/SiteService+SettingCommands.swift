@@ -111,6 +111,7 @@ extension SiteService {
             event = Event(.settingsChanged, subject, ["setting": "timer"])
         case .switching(let switching):
             rules.switching = switching
+            rules = completed(rules, breaker: state.circuit.breaker)
             group.set(rules: rules, of: circuit)
             outcome = group.tick(now: now, site: conditions)
             work.settings.append(Setting(.switching, of: circuit.rawValue, switching.json))

@@ -43,6 +43,21 @@ public struct SwitchingRules: Hashable, Sendable {
         self.powerUp = powerUp
         self.guaranteeOutranksLockouts = guaranteeOutranksLockouts
     }
+
+    private init(_ rules: SwitchingRules, powerUp: BreakerPosition?, travelTime: Duration) {
+        minimumDwell = rules.minimumDwell
+        needsUserToClose = rules.needsUserToClose
+        guaranteeOutranksLockouts = rules.guaranteeOutranksLockouts
+        self.travelTime = travelTime
+        self.powerUp = powerUp
+    }
+
+    /// With what the switch itself is known to do where nothing else was set; it is never faster than that.
+    public func completed(powerUp: BreakerPosition?, travelTime: Duration) -> SwitchingRules {
+        SwitchingRules(
+            self, powerUp: self.powerUp ?? powerUp,
+            travelTime: min(max(self.travelTime, travelTime), Self.longestTravel))
+    }
 }
 
 extension BreakerRule {
