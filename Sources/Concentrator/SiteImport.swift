@@ -10,11 +10,13 @@ public struct SiteImport: Sendable {
     public let site: StoredSite
     /// What new accounts bring along.
     public let openings: [AccountID: Money]
+    let protections: [CircuitID: ImportedProtection]
 
     /// The columns, in any order. A relay board has the first four only.
     public static let columns = [
         "meter", "bus", "unit", "profile", "circuit", "account", "customer", "issuer", "price", "alarm_1", "alarm_2",
-        "overdraft", "hoarding_cap", "opening_balance", "rated_watts", "breaker_bus", "breaker_unit", "breaker_point",
+        "overdraft", "hoarding_cap", "opening_balance", "rated_watts", "overload_watts",
+        "forbidden_appliances", "breaker_bus", "breaker_unit", "breaker_point",
     ]
 
     /// - Throws: every problem, with its line.
@@ -27,6 +29,7 @@ public struct SiteImport: Sendable {
         try collector.check()
         site = StoredSite(meters: reader.meters, accounts: reader.accounts, circuits: reader.circuits)
         openings = reader.openings
+        protections = reader.protections
     }
 }
 
@@ -40,6 +43,7 @@ private struct ImportReader {
     var accounts: [Account] = []
     var circuits: [StoredCircuit] = []
     var openings: [AccountID: Money] = [:]
+    var protections: [CircuitID: ImportedProtection] = [:]
     private var lineOfAddress: [UnitAddress: Int] = [:]
     private var lineOfBreaker: [BreakerAddress: Int] = [:]
 
@@ -140,6 +144,7 @@ private struct ImportReader {
         if let breaker, let other = lineOfBreaker.updateValue(line.number, forKey: breaker) {
             line.refuse("the breaker \(breaker) switches line \(other) already", "give each circuit its own point")
         }
+        protections[circuit] = line.protection(of: profile)
         let account = readAccount(line)
         circuits.append(
             StoredCircuit(id: circuit, account: account, meter: meter, ratedPerHour: rated, breaker: breaker))
@@ -201,7 +206,7 @@ private struct ImportReader {
 }
 
 /// One line with its cells by column.
-private struct ImportLine {
+struct ImportLine {
     let number: Int
     let cells: [String: String]
     let file: String

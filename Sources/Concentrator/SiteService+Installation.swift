@@ -41,6 +41,16 @@ extension SiteService {
             ]
             transaction.changes.append(change)
         }
+        for (circuit, protection) in plan.protections.sorted(by: { $0.key < $1.key }) {
+            let rules = known.settings.circuitRules[circuit] ?? .standard
+            do { transaction.settings += try protection.settings(of: circuit, known: rules) } catch {
+                throw ConfigurationProblems(
+                    error.problems.map {
+                        ConfigurationProblem(
+                            file: "import", line: 0, what: "circuit \(circuit): \($0)", remedy: "correct the columns")
+                    })
+            }
+        }
         let newAccounts = plan.site.accounts.count { knownAccounts[$0.id] == nil }
         let newMeters = plan.site.meters.count { meters[$0.id] == nil }
         var note = LedgerChange()
