@@ -40,6 +40,10 @@ let core: [Target] = [
     .target(name: "Prepaid", dependencies: ["Metering"], swiftSettings: strict),
     .target(
         name: "UplinkProtocol", dependencies: ["Metering", "Prepaid", .crypto], swiftSettings: strict),
+    .target(
+        name: "Commissioning",
+        dependencies: ["BusSurvey", "ConfigurationReader", "MeterProfiles", "Metering", "Prepaid"],
+        swiftSettings: strict),
 ]
 
 let edge: [Target] = [
@@ -118,7 +122,8 @@ let programs: [Target] = [
     .executableTarget(
         name: "meterkeep",
         dependencies: [
-            "Board", "BusSurvey", "Concentrator", "ConfigurationReader", "Console", "MeterProfiles", "Metering",
+            "Board", "BusSurvey", "Commissioning", "Concentrator", "ConfigurationReader", "Console", "FieldBus",
+            "MeterProfiles", "Metering",
             "Prepaid", "Storage",
             "UplinkHTTP", "UplinkMQTT", "UplinkPull", "UplinkProtocol", .argumentParser, .hummingbird, .logging,
             .serviceLifecycle,
@@ -204,6 +209,10 @@ let tests: [Target] = [
         swiftSettings: strict),
     .testTarget(
         name: "BusSurveyTests", dependencies: ["BusSurvey", "MeterProfiles", "Metering"], swiftSettings: strict),
+    .testTarget(
+        name: "CommissioningTests",
+        dependencies: ["BusSurvey", "Commissioning", "ConfigurationReader", "MeterProfiles", "Metering", "Prepaid"],
+        swiftSettings: strict),
     .testTarget(name: "MeteringTests", dependencies: ["Metering", "TimeZoneFixtures"], swiftSettings: strict),
     .testTarget(
         name: "PrepaidTests", dependencies: ["Prepaid", "Metering", "TimeZoneFixtures"],

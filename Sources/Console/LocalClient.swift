@@ -36,6 +36,13 @@ public struct LocalClient: Sendable {
     private let socketPath: String
 
     private static let largestAnswer = 64 * 1024 * 1024
+    /// Lives as long as the program.
+    private static let http: HTTPClient = {
+        var configuration = HTTPClient.Configuration.singletonConfiguration
+        // Where nobody listens nobody will within the time of a request: that is said at once.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
 
     public init(socketPath: String) { self.socketPath = socketPath }
 
@@ -52,7 +59,7 @@ public struct LocalClient: Sendable {
         if posts { request.method = .POST }
         let response: HTTPClientResponse
         do {
-            response = try await HTTPClient.shared.execute(request, timeout: .hours(24))
+            response = try await Self.http.execute(request, timeout: .hours(24))
         } catch {
             throw LocalClientError.notRunning(socketPath: socketPath)
         }
@@ -94,7 +101,7 @@ public struct LocalClient: Sendable {
         let status: Int
         let bytes: [UInt8]
         do {
-            let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
+            let response = try await Self.http.execute(request, timeout: .seconds(60))
             status = Int(response.status.code)
             bytes = Array(try await response.body.collect(upTo: Self.largestAnswer).readableBytesView)
         } catch {

@@ -10,6 +10,7 @@ private let allowedImports: [String: Set<String>] = [
     "BusSurvey": ["MeterProfiles", "Metering"],
     "Prepaid": ["Metering"],
     "UplinkProtocol": ["Metering", "Prepaid", "Crypto"],
+    "Commissioning": ["BusSurvey", "ConfigurationReader", "MeterProfiles", "Metering", "Prepaid"],
 ]
 
 private let coreTargets = Set(allowedImports.keys)
