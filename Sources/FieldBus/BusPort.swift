@@ -17,7 +17,7 @@ public actor BusPort {
     private var line: (any BusLine)?
     /// The line has been silent for long enough from here on, as far as is known.
     private var freeAt = MonotonicTime.zero
-    private var unsettled = UnsettledAnswers()
+    private var unsettled: UnsettledAnswers
     private var lastAsked: UInt8?
     private var lineEchoes = false
     /// The most characters that came at once at an answer's start: until then a device seems silent.
@@ -42,6 +42,7 @@ public actor BusPort {
         self.allowances = allowances
         address = PortAddress(path)
         format = serial
+        unsettled = UnsettledAnswers(shortestPatience: allowances.lateAnswerPatience)
         executor = ThreadExecutor(name: "bus-\(bus)")
     }
 

@@ -30,6 +30,8 @@ public struct LineAllowances: Hashable, Sendable {
     /// The longest pause within an answer that does not end it, a character apart: slow converters, devices
     /// that send more than one stop bit.
     public let pauseInAnswer: Duration
+    /// How long at least an answer that did not come in time is expected yet.
+    public let lateAnswerPatience: Duration
     public let driving: LineDriving
 
     /// USB adapters and UARTs deliver in bursts.
@@ -37,10 +39,11 @@ public struct LineAllowances: Hashable, Sendable {
 
     public init(
         extraSilence: Duration = .zero, pauseInAnswer: Duration = Self.usualPauseInAnswer,
-        driving: LineDriving = .automatic
+        lateAnswerPatience: Duration = .seconds(1), driving: LineDriving = .automatic
     ) {
         self.extraSilence = max(.zero, extraSilence)
         self.pauseInAnswer = max(.milliseconds(5), pauseInAnswer)
+        self.lateAnswerPatience = max(.milliseconds(100), lateAnswerPatience)
         self.driving = driving
     }
 }

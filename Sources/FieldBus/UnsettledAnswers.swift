@@ -22,14 +22,17 @@ struct UnsettledAnswers {
     private var questions: [UInt8: [Question]] = [:]
     private var slowest: [UInt8: Duration] = [:]
 
-    /// An answer is expected for twice the slowest ever seen from its unit, within these.
-    static let shortestPatience: Duration = .seconds(1)
+    /// An answer is expected for twice the slowest ever seen from its unit, but no shorter than this.
+    let shortestPatience: Duration
+    /// The most that twice the slowest answer counts.
     static let longestPatience: Duration = .seconds(10)
     private static let mostQuestions = 4
 
+    init(shortestPatience: Duration) { self.shortestPatience = shortestPatience }
+
     /// A question was given up.
     mutating func missed(unit: UInt8, request: [UInt8], shape: Shape, outAt: MonotonicTime) {
-        let patience = min(max(Self.shortestPatience, (slowest[unit] ?? .zero) * 2), Self.longestPatience)
+        let patience = max(shortestPatience, min((slowest[unit] ?? .zero) * 2, Self.longestPatience))
         var open = (questions[unit] ?? []).filter { $0.request != request && $0.expectedUntil > outAt }
         open.append(Question(request: request, shape: shape, outAt: outAt, expectedUntil: outAt + patience))
         questions[unit] = open.suffix(Self.mostQuestions)

@@ -21,7 +21,9 @@ private struct Bench {
         device = try ScriptedDevice(answers: answers)
         port = BusPort(
             bus: try #require(BusID(rawValue: "bus1")), path: device.path,
-            serial: SerialFormat(baud: 19_200, parity: .none, stopBits: 1))
+            serial: SerialFormat(baud: 19_200, parity: .none, stopBits: 1),
+            // A busy machine must not make the late answers too late to be known.
+            allowances: LineAllowances(lateAnswerPatience: .seconds(3600)))
         voltage = try #require(ReadRequest(table: .input, address: 0, count: 2))
         power = try #require(ReadRequest(table: .input, address: 12, count: 2))
         try await port.open()
@@ -168,7 +170,7 @@ struct UnsettledAnswersTests {
     @Test("no longer than a second, or twice the slowest answer ever seen")
     func patience() throws {
         for (slowest, patience) in [(10, 1000), (600, 1200), (9000, 10_000)] {
-            var unsettled = UnsettledAnswers()
+            var unsettled = UnsettledAnswers(shortestPatience: .seconds(1))
             let (asked, request) = try read(0, 2)
             let (next, nextRequest) = try read(12, 2)
             unsettled.answered(
@@ -183,7 +185,7 @@ struct UnsettledAnswersTests {
 
     @Test("the same question again is no danger, but its answer settles nothing")
     func again() throws {
-        var unsettled = UnsettledAnswers()
+        var unsettled = UnsettledAnswers(shortestPatience: .seconds(1))
         let (asked, request) = try read(0, 2)
         let (next, nextRequest) = try read(12, 2)
         unsettled.missed(unit: 1, request: request, shape: .init(asked), outAt: start)
@@ -197,7 +199,7 @@ struct UnsettledAnswersTests {
 
     @Test("what settles differs from everything that may still come")
     func distinct() throws {
-        var unsettled = UnsettledAnswers()
+        var unsettled = UnsettledAnswers(shortestPatience: .seconds(1))
         for count in 1...4 {
             let (asked, request) = try read(0, count)
             unsettled.missed(unit: 1, request: request, shape: .init(asked), outAt: start)
