@@ -36,7 +36,7 @@ struct BusWatchTests {
     private func range(_ units: [UInt8]) -> ScanRange {
         let own = SerialFormat(baud: 115_200, parity: .none, stopBits: 1)
         let other = SerialFormat(baud: 9600, parity: .even, stopBits: 1)
-        return ScanRange(formats: [own, other], units: units, timeout: .milliseconds(30))
+        return ScanRange(formats: [own, other], units: units, timeout: .milliseconds(120))
     }
 
     @Test("a scan finds what is not installed while the installed are polled on, and names a shared address")
