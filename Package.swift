@@ -56,6 +56,9 @@ let edge: [Target] = [
     .target(
         name: "FieldBus", dependencies: ["CLinux", "CModbus", "MeterProfiles", "Metering", "Threading"],
         swiftSettings: strict),
+    .target(
+        name: "GatewayIdentity", dependencies: ["Metering", "UplinkProtocol", .crypto, .swiftASN1, .x509],
+        swiftSettings: strict),
     .target(name: "Board", dependencies: ["CLinux", "Metering"], swiftSettings: strict),
     .target(
         name: "Storage",
@@ -80,8 +83,9 @@ let shell: [Target] = [
     .target(
         name: "Concentrator",
         dependencies: [
-            "Board", "BusSurvey", "ConfigurationReader", "Failpoints", "FieldBus", "MeterProfiles", "Metering",
-            "Prepaid", "Storage", "Threading", "UplinkHTTP", "UplinkMQTT", "UplinkProtocol", "UplinkPull", .logging,
+            "Board", "BusSurvey", "ConfigurationReader", "Failpoints", "FieldBus", "GatewayIdentity", "MeterProfiles",
+            "Metering", "Prepaid", "Storage", "Threading", "UplinkHTTP", "UplinkMQTT", "UplinkProtocol", "UplinkPull",
+            .logging,
         ], swiftSettings: strict),
     .target(
         name: "Console",
@@ -123,8 +127,7 @@ let programs: [Target] = [
         name: "meterkeep",
         dependencies: [
             "Board", "BusSurvey", "Commissioning", "Concentrator", "ConfigurationReader", "Console", "FieldBus",
-            "MeterProfiles", "Metering",
-            "Prepaid", "Storage",
+            "GatewayIdentity", "MeterProfiles", "Metering", "Prepaid", "Storage",
             "UplinkHTTP", "UplinkMQTT", "UplinkPull", "UplinkProtocol", .argumentParser, .hummingbird, .logging,
             .serviceLifecycle,
             .unixSignals,
@@ -187,9 +190,10 @@ let tests: [Target] = [
     .testTarget(
         name: "UplinkHTTPTests",
         dependencies: [
-            "Compression", "ReferencePlatform", "UplinkHTTP", "Metering", "Prepaid", "UplinkProtocol", .asyncHTTPClient,
+            "Compression", "GatewayIdentity", "ReferencePlatform", "UplinkHTTP", "Metering", "Prepaid",
+            "UplinkProtocol", .asyncHTTPClient,
             .httpTypes, .hummingbird,
-            .hummingbirdTLS, .logging, .nioCore, .nioSSL, .serviceLifecycle,
+            .hummingbirdTLS, .logging, .nioCore, .nioSSL, .serviceLifecycle, .swiftASN1, .x509, .crypto,
         ], swiftSettings: strict),
     .testTarget(
         name: "ConsoleTests", dependencies: ["Console", "Metering", "Prepaid", "UplinkProtocol"], swiftSettings: strict),

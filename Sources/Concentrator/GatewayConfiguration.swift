@@ -1,4 +1,5 @@
 public import FieldBus
+public import GatewayIdentity
 public import MeterProfiles
 public import Metering
 public import UplinkHTTP
@@ -54,6 +55,9 @@ public struct GatewayConfiguration: Hashable, Sendable {
     public let meterSettings: MeterSettingsConfiguration
     /// Nil: nothing goes upstream.
     public let platform: PlatformAddress?
+    /// Who the gateway is for the platform, where `meterkeep enrol` has made that; nil: certificate and key are
+    /// somebody else's to renew.
+    public let identity: IdentityFolder?
     /// Nil: nobody pulls.
     public let pull: PullAddress?
     /// Nil: nothing goes to a broker.

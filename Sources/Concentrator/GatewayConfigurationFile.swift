@@ -1,6 +1,7 @@
 public import ConfigurationReader
 private import FieldBus
 private import Foundation
+private import GatewayIdentity
 private import MeterProfiles
 private import Metering
 private import Prepaid
@@ -38,7 +39,6 @@ extension GatewayConfiguration {
         }
         let buses = readBuses(root)
         let periods = readPeriods(root["poll"])
-        let platform = root["uplink"].map { readPlatform($0, path: path) }
         let pull = root["pull"].map { readPull($0, path: path) }
         let broker = root["mqtt"].map { readBroker($0, path: path) }
         let zone = root.text("time_zone", default: "UTC")
@@ -51,6 +51,8 @@ extension GatewayConfiguration {
             let socket = path(root.text("socket", default: "/run/meterkeep/meterkeep.sock")),
             let profiles = path(root.text("profiles", default: "profiles")), let periods
         else { return nil }
+        let identity = IdentityFolder(dataPath: data)
+        let platform = root["uplink"].flatMap { readPlatform($0, identity: identity, path: path) }
         let breakers = root.mapping("breakers", keys: ["closing_gap_ms"])
         let supply = root.mapping("supply", keys: ["nominal_volts", "tolerance_percent"])
         let supplyLimits = SupplyLimits(
@@ -71,9 +73,10 @@ extension GatewayConfiguration {
             telemetryInterval: .seconds(intervalSeconds), telemetryCommitInterval: .seconds(commitSeconds),
             metricsPort: metricsPort,
             meterSettings: root["meter_settings"].flatMap(MeterSettingsConfiguration.read) ?? .standard,
-            platform: platform.flatMap(\.?.address),
+            platform: platform?.address,
+            identity: platform?.address.certificatePath == identity.certificatePath ? identity : nil,
             pull: pull.flatMap { $0 }, broker: broker.flatMap { $0 },
-            batchRecords: platform.flatMap(\.?.batchRecords) ?? 200, commandLimits: limits,
+            batchRecords: platform?.batchRecords ?? 200, commandLimits: limits,
             commandKeyPath: path(commands?["key"]?.text))
     }
 
@@ -161,15 +164,20 @@ extension GatewayConfiguration {
     }
 
     private static func readPlatform(
-        _ node: ConfigurationNode, path: (String?) -> String?
+        _ node: ConfigurationNode, identity: IdentityFolder, path: (String?) -> String?
     ) -> (address: PlatformAddress, batchRecords: Int)? {
         let keys = ["url", "authority", "certificate", "key", "minimum_tls", "batch_records", "proxy"]
         guard let uplink = node.mapping(keys: keys), let url = uplink.text("url"),
-            let authority = path(uplink.text("authority")), let certificate = path(uplink.text("certificate")),
-            let key = path(uplink.text("key")),
+            let authority = path(uplink.text("authority", default: identity.authorityPath)),
+            let certificate = path(uplink.text("certificate", default: identity.certificatePath)),
+            let key = path(uplink.text("key", default: identity.keyPath)),
             let minimum: PlatformAddress.MinimumTLS = uplink.choice("minimum_tls", default: .v13),
             let records = uplink.integer("batch_records", in: 1...5_000, default: 200)
         else { return nil }
+        if (uplink["certificate"] == nil) != (uplink["key"] == nil) {
+            node.refuse(
+                "'certificate' and 'key' belong together", "name both, or neither to use what 'meterkeep enrol' made")
+        }
         if !url.hasPrefix("https://") {
             uplink["url"]?.refuse("'\(url)' is no HTTPS address", "write it like https://platform.example:8443")
         }

@@ -113,7 +113,12 @@ public final class RunningGateway: Sendable {
             UplinkService(
                 client: client, gateway: configuration.gateway, site: site, telemetry: telemetry,
                 ledgerEpoch: ledger.epoch, batchRecords: configuration.batchRecords, bells: bells, clock: clock,
-                progress: progress, logger: logger)
+                progress: progress, logger: logger,
+                renewal: configuration.identity.map { folder in
+                    RenewalService(
+                        folder: folder, gateway: configuration.gateway, client: client, site: site, clock: clock,
+                        logger: logger)
+                })
         }
     }
 

@@ -28,6 +28,7 @@ final class UplinkService: Sendable {
     private let clock: GatewayClock
     private let progress: Progress
     private let logger: Logger
+    private let renewal: RenewalService?
     private let state = Mutex(UplinkStatus())
 
     /// The consumer whose cursors these loops move.
@@ -37,8 +38,10 @@ final class UplinkService: Sendable {
 
     init(
         client: PlatformClient, gateway: GatewayID, site: SiteService, telemetry: TelemetryService, ledgerEpoch: String,
-        batchRecords: Int, bells: LogBells, clock: GatewayClock, progress: Progress, logger: Logger
+        batchRecords: Int, bells: LogBells, clock: GatewayClock, progress: Progress, logger: Logger,
+        renewal: RenewalService? = nil
     ) {
+        self.renewal = renewal
         self.client = client
         self.gateway = gateway
         self.site = site
@@ -59,6 +62,7 @@ final class UplinkService: Sendable {
         await withTaskGroup(of: Void.self) { group in
             for lane in Lane.allCases { group.addTask { await self.push(lane) } }
             group.addTask { await self.takeCommands() }
+            if let renewal { group.addTask { await renewal.run() } }
             await group.waitForAll()
         }
         await client.shutdown()

@@ -56,6 +56,9 @@ public enum EventCode: String, Hashable, Sendable, CaseIterable {
     case busLost = "bus_lost"
     case busFound = "bus_found"
     case lineFault = "line_fault"
+    case certificateRenewed = "certificate_renewed"
+    /// Nine tenths of the certificate's lifetime are over, and no next one came.
+    case certificateExpiring = "certificate_expiring"
     case clockTrustChanged = "clock_trust_changed"
     case clockAnchored = "clock_anchored"
     case massCutHeld = "mass_cut_held"

@@ -6,7 +6,7 @@ internal import X509
 /// Makes a throwaway authority with certificates for a platform and its gateways: for demonstrations
 /// and tests. A real site's keys are made on the box and never leave it.
 public enum CertificateMaker {
-    /// Writes `ca.pem`, `platform.pem`, `platform.key`, and for each gateway `NAME.pem`, `NAME.key`.
+    /// Writes `ca.pem`, `ca.key`, `platform.pem`, `platform.key`, and for each gateway `NAME.pem`, `NAME.key`.
     public static func make(in folder: String, gateways: [String], hosts: [String] = ["localhost"]) throws {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let authorityKey = P256.Signing.PrivateKey()
@@ -18,6 +18,7 @@ public enum CertificateMaker {
                 Critical(KeyUsage(keyCertSign: true, cRLSign: true))
             })
         try write(try authority.serializeAsPEM().pemString, to: "\(folder)/ca.pem", isSecret: false)
+        try write(authorityKey.pemRepresentation, to: "\(folder)/ca.key", isSecret: true)
         let names =
             hosts.map { GeneralName.dnsName($0) } + [
                 .ipAddress(ASN1OctetString(contentBytes: [127, 0, 0, 1]))

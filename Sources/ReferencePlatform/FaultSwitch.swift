@@ -8,7 +8,7 @@ internal import UplinkProtocol
 public final class FaultSwitch: Sendable {
     /// Which requests it is about.
     public enum Target: String, Hashable, Sendable, CaseIterable {
-        case batches, commands
+        case batches, commands, enrolments
     }
 
     public enum Fault: Hashable, Sendable {

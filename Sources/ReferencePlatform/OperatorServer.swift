@@ -72,6 +72,7 @@ public struct OperatorServer: Sendable {
             return PlatformServer.answer(.ok, .array(records))
         }
         router.post("/recharges") { request, _ in try await issue(request) }
+        router.post("/pairings") { request, _ in try await pair(request) }
         router.get("/faults") { _, _ in PlatformServer.answer(.ok, server.faults.json) }
         router.post("/faults") { request, _ in try await setFault(request) }
         router.post("/commands") { request, _ in try await send(request) }
@@ -88,6 +89,34 @@ public struct OperatorServer: Sendable {
             return PlatformServer.answer(.badRequest, .object(["error": .string(problem.description)]))
         } catch let problem as JSONProblem {
             return PlatformServer.answer(.badRequest, .object(["error": .string(problem.description)]))
+        }
+    }
+
+    /// Makes a pairing code: `{"gateway": …, "minutes": …}`.
+    private func pair(_ request: Request) async throws -> Response {
+        let bytes = Array(try await request.body.collect(upTo: 64 * 1024).readableBytesView)
+        func refuse(_ problem: any Error) -> Response {
+            PlatformServer.answer(.badRequest, .object(["error": .string("\(problem)")]))
+        }
+        do {
+            var reader = try ObjectReader(try StrictJSON.parse(bytes), name: "pairing")
+            let gateway = try reader.identifier("gateway", Gateway.self)
+            let minutes = try reader.integer("minutes")
+            try reader.finish()
+            guard (1...10_080).contains(minutes) else {
+                throw FieldProblem(field: "pairing.minutes", value: "\(minutes)", reason: "must be 1 to 10080")
+            }
+            guard let office = server.office else {
+                throw FieldProblem(
+                    field: "pairing", reason: "this platform makes no certificates; serve with --authority-key")
+            }
+            let now = PlatformServer.now()
+            let code = try store.pair(gateway, office: office, for: .seconds(minutes * 60), now: now)
+            return PlatformServer.answer(.ok, .object(["code": .string(code.text)]))
+        } catch let problem as FieldProblem {
+            return refuse(problem)
+        } catch let problem as JSONProblem {
+            return refuse(problem)
         }
     }
 

@@ -42,6 +42,8 @@ struct PlatformContext: RequestContext {
 public struct PlatformServer: Sendable {
     let store: PlatformStore
     let bell: CommandBell
+    /// Makes certificates for gateways; nil: nobody is enrolled here.
+    let office: CertificateOffice?
     /// What the platform is to do wrong.
     public let faults = FaultSwitch()
 
@@ -50,8 +52,9 @@ public struct PlatformServer: Sendable {
     /// How long a command request is held at most.
     static let longestWaitSeconds: Int64 = 60
 
-    public init(store: PlatformStore) {
+    public init(store: PlatformStore, office: CertificateOffice? = nil) {
         self.store = store
+        self.office = office
         bell = CommandBell()
     }
 
@@ -65,6 +68,11 @@ public struct PlatformServer: Sendable {
         }
         router.get("/v1/gateways/:gateway/commands") { request, context in
             try await faults.applied(to: .commands, context.channel) { try await giveCommands(request, context) }
+        }
+        router.post("/v1/gateways/:gateway/renew") { request, context in
+            try await faults.applied(to: .enrolments, context.channel) {
+                try await renew(request, as: try await gateway(context))
+            }
         }
         return Application(
             router: router, server: try .tls(.http1(), tlsConfiguration: tls),

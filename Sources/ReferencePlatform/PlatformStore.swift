@@ -97,6 +97,15 @@ public final class PlatformStore: Sendable {
         ) STRICT, WITHOUT ROWID;
         -- What a gateway said of a command beside its outcome.
         CREATE TABLE IF NOT EXISTS answer (id TEXT PRIMARY KEY, detail TEXT NOT NULL) STRICT, WITHOUT ROWID;
+        -- Pairing codes by the digest of their secret; used_by is the digest of the public key they were used with.
+        CREATE TABLE IF NOT EXISTS pairing (
+            secret TEXT PRIMARY KEY, gateway TEXT NOT NULL, expires_at INTEGER NOT NULL,
+            wrong_gateways INTEGER NOT NULL DEFAULT 0, used_by TEXT
+        ) STRICT, WITHOUT ROWID;
+        -- The certificate that was made for a public key, by the key's digest.
+        CREATE TABLE IF NOT EXISTS issued (
+            key TEXT PRIMARY KEY, gateway TEXT NOT NULL, at INTEGER NOT NULL, certificate TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID;
         """
 
     public init(path: String) throws {

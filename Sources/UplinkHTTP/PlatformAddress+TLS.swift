@@ -47,7 +47,9 @@ extension PlatformAddress {
     }
 
     /// Where the proxy is and who the gateway is there; nil without one.
-    func proxyServer() throws(UplinkSetupError) -> HTTPClient.Configuration.Proxy? {
+    func proxyServer() throws(UplinkSetupError) -> HTTPClient.Configuration.Proxy? { try Self.proxyServer(proxy) }
+
+    static func proxyServer(_ proxy: String?) throws(UplinkSetupError) -> HTTPClient.Configuration.Proxy? {
         guard let proxy else { return nil }
         guard let url = URL(string: proxy), url.scheme == "http", let host = url.host(), let port = url.port else {
             throw UplinkSetupError(

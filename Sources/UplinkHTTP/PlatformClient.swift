@@ -128,6 +128,26 @@ public final class PlatformClient: Sendable {
         }
     }
 
+    /// Asks for the certificate that follows the one in use.
+    public func renew(_ renewal: RenewalRequest) async throws(EnrolmentProblem) -> IssuedIdentity {
+        var request = HTTPClientRequest(url: "\(base)/v1/gateways/\(gateway)/renew")
+        request.method = .POST
+        request.headers.add(name: "Content-Type", value: "application/json")
+        request.body = .bytes(renewal.json.canonicalBytes())
+        let clients = await current()
+        let answer: (status: Int, bytes: [UInt8])
+        do {
+            let response = try await clients.commands.execute(request, timeout: ClientPair.uploadTimeout)
+            let body = try await response.body.collect(upTo: Self.largestAnswer)
+            answer = (Int(response.status.code), Array(body.readableBytesView))
+            await clients.end()
+        } catch {
+            await clients.end()
+            throw .noAnswer(url: base, reason: Self.explain(error))
+        }
+        return try EnrolmentClient.issued(answer.status, answer.bytes, url: base)
+    }
+
     /// The clients for a request, with what the certificates on the disk are by now. `end` must follow.
     private func current() async -> ClientPair {
         let stamps = Self.stamps(address)
@@ -153,7 +173,7 @@ public final class PlatformClient: Sendable {
         [address.authorityPath, address.certificatePath, address.keyPath].map { FileStamp($0) }
     }
 
-    private static func explain(_ error: any Error) -> String {
+    static func explain(_ error: any Error) -> String {
         String(String(describing: error).prefix(200))
     }
 }

@@ -19,7 +19,7 @@ struct MeterkeepPlatform: AsyncParsableCommand {
         discussion: "The protocol between gateway and platform is in docs/uplink.md.",
         subcommands: [
             Serve.self, Gateways.self, Meters.self, Balances.self, Commands.self, LedgerOf.self, Lost.self,
-            IssueRecharge.self, SetFault.self, Pull.self, MakeCertificates.self, SendCommand.self,
+            IssueRecharge.self, SetFault.self, Pull.self, MakeCertificates.self, SendCommand.self, Pair.self,
         ])
 }
 
@@ -34,17 +34,44 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "The port to listen on; 0 takes a free one.") var port: Int = 8443
     @Option(help: "A file that gets the port once the platform listens.") var portFile: String?
     @Option(help: "The socket of the operator's side.") var socket: String
+    @Option(help: "PEM: the authority's key; with it certificates are made for boxes that have a pairing code.")
+    var authorityKey: String?
+    @Option(help: "The port where boxes without a certificate enrol; 0 takes a free one.") var enrolPort: Int?
+    @Option(help: "A file that gets that port.") var enrolPortFile: String?
+    @Option(help: "What enrolled boxes are told to send to, like https://platform.example:8443.")
+    var uplinkURL: String?
+    @Option(help: "PEM: the Ed25519 public key that enrolled boxes are to expect commands to be signed with.")
+    var commandKey: String?
+    @Option(help: "For how many seconds the certificates hold that are made.")
+    var certificateSeconds: Int64 = 365 * 86_400
+    @Option(help: "How many seconds older than they are they say to be: gateways renew when 2/3 are over.")
+    var certificateAge: Int64 = 86_400
+
+    func validate() throws {
+        guard (enrolPort == nil) == (authorityKey == nil) else {
+            throw ValidationError("'--enrol-port' and '--authority-key' go together")
+        }
+        guard (10...1_000_000_000).contains(certificateSeconds), (0...1_000_000_000).contains(certificateAge) else {
+            throw ValidationError("'--certificate-seconds' is 10 or more, '--certificate-age' 0 or more")
+        }
+    }
 
     func run() async throws {
         var logger = Logger(label: "platform")
         logger.logLevel = .warning
-        for path in [authority, certificate, key] where !FileManager.default.isReadableFile(atPath: path) {
+        for path in [authority, certificate, key] + [authorityKey, commandKey].compactMap(\.self)
+        where !FileManager.default.isReadableFile(atPath: path) {
             throw ValidationError(
                 "\(path) is missing or may not be read; make it with 'meterkeep-platform make-certificates'")
         }
         try Self.clear(socket)
         let store = try PlatformStore(path: database)
-        let platform = PlatformServer(store: store)
+        let office = try authorityKey.map { authorityKey in
+            try CertificateOffice(
+                authorityPath: authority, keyPath: authorityKey, uplinkURL: uplinkURL, commandKeyPath: commandKey,
+                lifetimeSeconds: certificateSeconds, ageSeconds: certificateAge)
+        }
+        let platform = PlatformServer(store: store, office: office)
         let tls = try PlatformServer.tls(authorityPath: authority, certificatePath: certificate, keyPath: key)
         let portFile = portFile
         let gatewaySide = try platform.application(tls: tls, host: host, port: port, logger: logger) { port in
@@ -52,9 +79,22 @@ struct Serve: AsyncParsableCommand {
             FileHandle.standardOutput.write(Data("ready: https port \(port)\n".utf8))
         }
         let operatorSide = OperatorServer(beside: platform).application(socketPath: socket, logger: logger)
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = []
+        if let enrolPort {
+            let enrolTLS = try PlatformServer.enrolmentTLS(certificatePath: certificate, keyPath: key)
+            let enrolPortFile = enrolPortFile
+            let enrolSide = try platform.enrolment(tls: enrolTLS, host: host, port: enrolPort, logger: logger) { port in
+                if let enrolPortFile {
+                    try? Data("\(port)\n".utf8).write(to: URL(filePath: enrolPortFile), options: .atomic)
+                }
+                FileHandle.standardOutput.write(Data("ready: enrolment port \(port)\n".utf8))
+            }
+            services.append(.init(service: enrolSide))
+        }
+        services += [.init(service: gatewaySide), .init(service: operatorSide)]
         let group = ServiceGroup(
             configuration: .init(
-                services: [.init(service: gatewaySide), .init(service: operatorSide)],
+                services: services,
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         do { try await group.run() } catch {
             throw ValidationError(

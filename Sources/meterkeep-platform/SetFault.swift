@@ -12,7 +12,7 @@ struct SetFault: AsyncParsableCommand {
             """)
     @OptionGroup var platform: OperatorSocket
     @Argument(help: "none, status, wrong, slow, cut or cut_after.") var fault: String
-    @Option(help: "batches or commands.") var on = "batches"
+    @Option(help: "batches, commands or enrolments.") var on = "batches"
     @Option(help: "400 to 599.") var status: Int64?
     @Option(help: "Seconds, or an HTTP date.") var retryAfter: String?
     @Option(help: "How much later the answer comes.") var milliseconds: Int64?

@@ -84,7 +84,9 @@ struct GatewayConfigurationTests {
             "key: g.key", "key: g.key, minimum_tls: \"1.1\"",
             "gateway.yaml:8: uplink.minimum_tls '1.1' is unknown; write one of 1.2, 1.3"),
         Sample(
-            ", key: g.key", "", "gateway.yaml:8: the key 'key' is missing in uplink; add 'key: ...'"),
+            ", key: g.key", "",
+            "gateway.yaml:8: 'certificate' and 'key' belong together; name both, or neither to use what "
+                + "'meterkeep enrol' made"),
     ]
 
     @Test("one thing wrong", arguments: samples)

@@ -22,7 +22,9 @@ private let bannedInCore = [
 ]
 
 /// Edges do not know one another.
-private let edgeTargets: Set<String> = ["FieldBus", "Board", "Storage", "UplinkHTTP", "UplinkMQTT", "UplinkPull"]
+private let edgeTargets: Set<String> = [
+    "FieldBus", "Board", "GatewayIdentity", "Storage", "UplinkHTTP", "UplinkMQTT", "UplinkPull",
+]
 /// The shell, which only programs may import.
 private let shellTargets: Set<String> = ["Concentrator", "Console"]
 
