@@ -15,6 +15,7 @@ extension Target.Dependency {
     static let asyncHTTPClient = product(name: "AsyncHTTPClient", package: "async-http-client")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
+    static let grdbSQLite = product(name: "GRDBSQLite", package: "GRDB.swift")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
     static let hummingbirdTLS = product(name: "HummingbirdTLS", package: "hummingbird")
@@ -62,7 +63,7 @@ let edge: [Target] = [
     .target(name: "Board", dependencies: ["CLinux", "Metering"], swiftSettings: strict),
     .target(
         name: "Storage",
-        dependencies: ["CLinux", "CZlib", "Failpoints", "Metering", "Prepaid", "UplinkProtocol", .grdb],
+        dependencies: ["CLinux", "CZlib", "Failpoints", "Metering", "Prepaid", "UplinkProtocol", .grdb, .grdbSQLite],
         swiftSettings: strict),
     .systemLibrary(name: "CMosquitto", providers: [.apt(["libmosquitto-dev"])]),
     .target(name: "UplinkMQTT", dependencies: ["CMosquitto"], swiftSettings: strict),
@@ -106,6 +107,7 @@ let workbench: [Target] = [
             .logging, .nioCore,
             .nioSSL, .serviceLifecycle, .swiftASN1, .x509,
         ], swiftSettings: strict),
+    .target(name: "SampleLoad", dependencies: ["Metering"], swiftSettings: strict),
     .target(
         name: "MeterSimulation", dependencies: ["CLinux", "ConfigurationReader", "MeterProfiles", "Metering"],
         swiftSettings: strict),
@@ -115,13 +117,14 @@ let programs: [Target] = [
     .executableTarget(
         name: "upstream-bench",
         dependencies: [
-            "Compression", "Metering", "ReferencePlatform", "Storage", "UplinkProtocol", .argumentParser,
+            "Compression", "Metering", "ReferencePlatform", "SampleLoad", "Storage", "UplinkProtocol", .argumentParser,
             .asyncHTTPClient, .hummingbird, .hummingbirdTLS, .logging, .nioCore, .nioHTTP1, .nioSSL,
         ], swiftSettings: strict),
     .executableTarget(
         name: "meterkeep-torture",
         dependencies: [
-            "CDiskRecorder", "CZlib", "Failpoints", "Metering", "Prepaid", "Storage", "UplinkProtocol", .argumentParser,
+            "CDiskRecorder", "Compression", "Failpoints", "Metering", "Prepaid", "SampleLoad", "Storage",
+            "UplinkProtocol", .argumentParser,
         ], swiftSettings: strict),
     .executableTarget(
         name: "meterkeep",

@@ -21,7 +21,7 @@ final class BrokerService: Sendable {
     private let historyEnds = Mutex<[Log: Int64]>([:])
 
     /// The consumer whose cursors these loops move.
-    private static let consumer = "mqtt"
+    static let consumer = "mqtt"
     private static let groupRecords = 100
 
     init(
@@ -124,10 +124,11 @@ final class BrokerService: Sendable {
             let bell = isLive && !outgoing.isLive ? outgoing.opened : bells.telemetry
             let heard = bell.rings
             do throws(StorageError) {
-                let records =
+                let entries =
                     isLive
                     ? try await outgoing.live(limit: Self.groupRecords)
                     : try await outgoing.backlog(limit: Self.groupRecords)
+                let records = entries.map(\.record)
                 if let first = records.first, let last = records.last {
                     let messages = records.map {
                         message(.telemetry, epoch: telemetry.epoch, sequence: $0.sequence, record: $0.json)

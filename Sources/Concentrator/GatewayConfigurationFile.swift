@@ -76,7 +76,7 @@ extension GatewayConfiguration {
             platform: platform?.address,
             identity: platform?.address.certificatePath == identity.certificatePath ? identity : nil,
             pull: pull.flatMap { $0 }, broker: broker.flatMap { $0 },
-            batchRecords: platform?.batchRecords ?? 200, commandLimits: limits,
+            batchRecords: platform?.batchRecords ?? 500, commandLimits: limits,
             commandKeyPath: path(commands?["key"]?.text))
     }
 
@@ -172,7 +172,7 @@ extension GatewayConfiguration {
             let certificate = path(uplink.text("certificate", default: identity.certificatePath)),
             let key = path(uplink.text("key", default: identity.keyPath)),
             let minimum: PlatformAddress.MinimumTLS = uplink.choice("minimum_tls", default: .v13),
-            let records = uplink.integer("batch_records", in: 1...5_000, default: 200)
+            let records = uplink.integer("batch_records", in: 1...5_000, default: 500)
         else { return nil }
         if (uplink["certificate"] == nil) != (uplink["key"] == nil) {
             node.refuse(

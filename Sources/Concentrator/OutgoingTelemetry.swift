@@ -6,20 +6,12 @@ internal import UplinkProtocol
 /// The telemetry log on its way to one consumer that takes records in any order: live readings go before an
 /// older backlog.
 final class OutgoingTelemetry: Sendable {
-    private struct State {
-        var lanes: TelemetryLanes?
-        /// Read ahead for the backlog: the store unpacks a whole segment for each look.
-        var ahead: [TelemetryRecord] = []
-    }
-
     private let telemetry: TelemetryService
     private let consumer: String
     private let batchRecords: Int
-    private let state = Mutex(State())
+    private let state = Mutex<TelemetryLanes?>(nil)
     /// Rings when a live lane is opened.
     let opened = Bell()
-
-    private static let readAhead = 2_000
 
     init(telemetry: TelemetryService, consumer: String, batchRecords: Int) {
         self.telemetry = telemetry
@@ -27,38 +19,31 @@ final class OutgoingTelemetry: Sendable {
         self.batchRecords = batchRecords
     }
 
-    /// The oldest records that are not acknowledged, up to where the live lane began.
-    func backlog(limit: Int) async throws(StorageError) -> [TelemetryRecord] {
+    /// The oldest entries that are not acknowledged, up to where the live lane began.
+    /// - Parameter sent: the last of those that are under way, or nil: what follows them comes.
+    func backlog(limit: Int, behind sent: Int64? = nil) async throws(StorageError) -> [TelemetryEntry] {
         _ = try await currentLanes()
         let last = await telemetry.lastSequence()
-        let (hasOpened, cursor, end, kept) = state.withLock { state in
-            let hasOpened = state.lanes?.look(last: last) ?? false
-            let cursor = state.lanes?.cursor ?? 0
-            state.ahead.removeAll { $0.sequence <= cursor }
-            return (hasOpened, cursor, state.lanes?.backlogEnd, state.ahead)
+        let (hasOpened, cursor, end) = state.withLock { lanes in
+            (lanes?.look(last: last) ?? false, lanes?.cursor ?? 0, lanes?.backlogEnd)
         }
         if hasOpened { opened.ring() }
-        var records = kept
-        if records.isEmpty {
-            records = try await telemetry.records(after: cursor, limit: max(limit, end == nil ? limit : Self.readAhead))
-        }
+        let entries = try await telemetry.entries(after: max(cursor, sent ?? 0), limit: limit)
         // A gap that reaches into the live lane is told here: nothing else tells of its beginning.
-        let isOurs = { (record: TelemetryRecord) in end.map { record.sequence <= $0 || record.isGap } ?? true }
-        let ours = Array(records.prefix(while: isOurs))
-        state.withLock { [ours] in $0.ahead = ours }
-        if ours.isEmpty, let end, !records.isEmpty {
+        let ours = entries.prefix { entry in end.map { entry.sequence <= $0 || entry.isGap } ?? true }
+        if ours.isEmpty, sent == nil, let end, !entries.isEmpty {
             try await acknowledgedBacklog(through: end)
         }
-        return Array(ours.prefix(limit))
+        return Array(ours)
     }
 
     /// What is newer than the backlog; empty while there is none.
-    func live(limit: Int) async throws(StorageError) -> [TelemetryRecord] {
+    func live(limit: Int) async throws(StorageError) -> [TelemetryEntry] {
         guard let position = try await currentLanes().livePosition else { return [] }
-        return try await telemetry.records(after: position, limit: limit)
+        return try await telemetry.entries(after: position, limit: limit)
     }
 
-    var isLive: Bool { state.withLock { $0.lanes?.livePosition != nil } }
+    var isLive: Bool { state.withLock { $0?.livePosition != nil } }
 
     func acknowledgedBacklog(through sequence: Int64) async throws(StorageError) {
         try await acknowledged { $0.acknowledgedBacklog(through: sequence) }
@@ -70,29 +55,22 @@ final class OutgoingTelemetry: Sendable {
 
     private func acknowledged(_ change: @Sendable (inout TelemetryLanes) -> Void) async throws(StorageError) {
         _ = try await currentLanes()
-        let cursor = state.withLock { state -> Int64 in
-            guard var lanes = state.lanes else { return 0 }
-            change(&lanes)
-            state.lanes = lanes
-            return lanes.cursor
+        let cursor = state.withLock { lanes -> Int64 in
+            guard var changed = lanes else { return 0 }
+            change(&changed)
+            lanes = changed
+            return changed.cursor
         }
         try await telemetry.advance(consumer, through: cursor)
     }
 
     private func currentLanes() async throws(StorageError) -> TelemetryLanes {
-        if let lanes = state.withLock({ $0.lanes }) { return lanes }
+        if let lanes = state.withLock({ $0 }) { return lanes }
         let fresh = TelemetryLanes(cursor: try await telemetry.cursor(of: consumer), liveRecords: batchRecords)
         return state.withLock { state in
-            let lanes = state.lanes ?? fresh
-            state.lanes = lanes
+            let lanes = state ?? fresh
+            state = lanes
             return lanes
         }
-    }
-}
-
-extension TelemetryRecord {
-    var isGap: Bool {
-        if case .gap = body { return true }
-        return false
     }
 }

@@ -30,27 +30,27 @@ final class PullService: PullSource {
             case .ledger:
                 return PullLog(
                     log: log, epoch: ledgerEpoch, last: try await site.chainHead().sequence,
-                    acknowledged: try await site.cursor(of: Self.name(consumer)))
+                    acknowledged: try await site.cursor(of: Self.cursorName(of: consumer)))
             case .telemetry:
                 return PullLog(
                     log: log, epoch: telemetry.epoch, last: await telemetry.lastSequence(),
-                    acknowledged: try await telemetry.cursor(of: Self.name(consumer)))
+                    acknowledged: try await telemetry.cursor(of: Self.cursorName(of: consumer)))
             }
         } catch { throw PullProblem(reason: error.description) }
     }
 
-    func records(
+    func page(
         of log: Log, after sequence: Int64, limit: Int, byteLimit: Int
-    ) async throws(PullProblem) -> [(sequence: Int64, json: JSONValue)] {
+    ) async throws(PullProblem) -> PullPage {
         do throws(StorageError) {
             switch log {
             // Beside the site's own thread: months that are sealed take their time.
             case .ledger:
-                return try await clerk.records(after: sequence, limit: limit, byteLimit: byteLimit)
-                    .map { ($0.sequence, $0.json) }
+                let records = try await clerk.records(after: sequence, limit: limit, byteLimit: byteLimit)
+                return .ledger(records.map { ($0.sequence, $0.json) })
             case .telemetry:
-                return try await telemetry.records(after: sequence, limit: limit, byteLimit: byteLimit)
-                    .map { ($0.sequence, $0.json) }
+                return .telemetry(
+                    try await telemetry.entries(after: sequence, limit: limit, byteLimit: byteLimit))
             }
         } catch { throw PullProblem(reason: error.description) }
     }
@@ -64,8 +64,8 @@ final class PullService: PullSource {
     func acknowledge(_ log: Log, through sequence: Int64, for consumer: String) async throws(PullProblem) {
         do throws(StorageError) {
             switch log {
-            case .ledger: try await site.advance(Self.name(consumer), through: sequence)
-            case .telemetry: try await telemetry.advance(Self.name(consumer), through: sequence)
+            case .ledger: try await site.advance(Self.cursorName(of: consumer), through: sequence)
+            case .telemetry: try await telemetry.advance(Self.cursorName(of: consumer), through: sequence)
             }
         } catch { throw PullProblem(reason: error.description) }
     }
@@ -83,5 +83,5 @@ final class PullService: PullSource {
     }
 
     /// The name of a consumer's cursor: apart from the push.
-    private static func name(_ consumer: String) -> String { "pull:\(consumer)" }
+    static func cursorName(of consumer: String) -> String { "pull:\(consumer)" }
 }

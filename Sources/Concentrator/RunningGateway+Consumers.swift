@@ -5,6 +5,16 @@ internal import UplinkMQTT
 internal import UplinkProtocol
 internal import UplinkPull
 
+extension GatewayConfiguration {
+    /// Whom the logs wait for: the names of their cursors.
+    var consumers: Set<String> {
+        var names = Set((pull?.consumers ?? []).map { PullService.cursorName(of: $0.name) })
+        if platform != nil { names.insert(UplinkService.consumer) }
+        if broker != nil { names.insert(BrokerService.consumer) }
+        return names
+    }
+}
+
 /// The ways upstream beside the push: the endpoint that platforms pull from, and the broker.
 struct OtherConsumers: Sendable {
     let pull: PullServer?

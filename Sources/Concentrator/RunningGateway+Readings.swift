@@ -1,3 +1,4 @@
+internal import Logging
 public import Metering
 public import Storage
 
@@ -10,6 +11,16 @@ public enum ReadingStep: String, Sendable, CaseIterable {
 }
 
 extension RunningGateway {
+    /// Publishes and commits readings as time goes by, until the task is cancelled.
+    func keepReadings() async {
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .seconds(1))
+            let evicted = await telemetry.turn(at: clock.now())
+            guard evicted > 0 else { continue }
+            logger.warning("readings nobody had acknowledged were evicted", metadata: ["count": "\(evicted)"])
+        }
+    }
+
     /// The readings of a meter in a span of time, oldest first.
     public func readings(
         of meter: MeterID, step: ReadingStep, from: WallTime, to: WallTime, limit: Int

@@ -30,7 +30,7 @@ public final class RunningGateway: Sendable {
     private let others: OtherConsumers
     private let progress = Progress()
     private let notifier: ServiceNotifier
-    private let logger: Logger
+    let logger: Logger
     private let reports: AsyncStream<BusReport>
     private let reporter: AsyncStream<BusReport>.Continuation
     private let failure: FailureBox
@@ -77,9 +77,12 @@ public final class RunningGateway: Sendable {
         if let movedAside {
             logger.error("telemetry.db was damaged; readings start anew", metadata: ["moved_to": "\(movedAside)"])
         }
+        ledger.wait(for: configuration.consumers)
+        telemetryStore.wait(for: configuration.consumers)
         let bells = LogBells()
         telemetry = TelemetryService(
-            store: telemetryStore, interval: configuration.telemetryInterval, zone: zone, changed: bells.telemetry)
+            store: telemetryStore, interval: configuration.telemetryInterval,
+            commitInterval: configuration.telemetryCommitInterval, zone: zone, changed: bells.telemetry)
         mailboxes = Dictionary(uniqueKeysWithValues: configuration.buses.map { ($0.id, BusMailbox()) })
         clerk = LedgerClerk(ledger: ledger, clock: clock, zone: zone, logger: logger)
         let started = clock.monotonicNow()
@@ -149,7 +152,7 @@ public final class RunningGateway: Sendable {
             for bus in configuration.buses { group.addTask { await self.busService(bus)?.run() } }
             group.addTask { for await report in self.reports { await self.site.take(report) } }
             group.addTask { await self.keepTime() }
-            group.addTask { await self.commitTelemetry() }
+            group.addTask { await self.keepReadings() }
             group.addTask { await self.keepHouse() }
             group.addTask { await self.patrol() }
             if let uplink { group.addTask { await uplink.run() } }
@@ -186,21 +189,6 @@ public final class RunningGateway: Sendable {
             }
             notifier.status(await statusLine())
             try? await Task.sleep(for: .seconds(1))
-        }
-    }
-
-    private func commitTelemetry() async {
-        // The first readings are awaited upstream.
-        var pause = min(configuration.telemetryCommitInterval, .seconds(10))
-        while !Task.isCancelled {
-            try? await Task.sleep(for: pause)
-            pause = configuration.telemetryCommitInterval
-            await telemetry.tick(at: clock.now())
-            let evicted = await telemetry.commit()
-            if evicted > 0 {
-                logger.warning(
-                    "readings nobody had acknowledged were evicted", metadata: ["count": "\(evicted)"])
-            }
         }
     }
 

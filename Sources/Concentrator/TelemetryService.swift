@@ -3,15 +3,30 @@ public import Storage
 internal import Threading
 public import UplinkProtocol
 
-/// Gathers readings and commits them in groups, on a thread of its own. Owns `telemetry.db`.
+/// Gathers readings, gives them to the ways upstream at once, and commits them in groups, on a thread of its own.
+/// Owns `telemetry.db`.
+///
+/// A reading has its number from the moment it is kept, before it is committed: numbers are reserved in the file, and
+/// those of readings that a sudden end takes away are a gap ever after. So what went upstream from memory can never
+/// be taken for something else, and the flash sees one commit for many scans.
 public actor TelemetryService {
     private let store: TelemetryStore
     private let executor: ThreadExecutor
     private let changed: Bell
+    private let commitInterval: Duration
+    private let interval: Duration
+    /// Kept and not committed; the first one's number is `firstWaiting`.
     private var waiting: [Reading] = []
+    /// Readings that had to go before they could be committed: a gap before the first that waits.
+    private var skipped: Int64 = 0
+    /// So many of those that wait may go upstream: those of a scan go together.
+    private var published = 0
+    private var publishBy: MonotonicTime?
+    private var nextCommit: MonotonicTime?
     private var marks: [CircuitID: CounterMark] = [:]
     private var freezes: [Freeze] = []
     private var sampler: IntervalSampler
+    private var followed = 0
     private let zone: TimeZoneTable
     /// The periods that each meter has a freeze of.
     private var frozen: [MeterID: [Freeze.Kind: Int64]] = [:]
@@ -21,18 +36,33 @@ public actor TelemetryService {
 
     /// Readings kept while the store cannot take them; the oldest go first.
     private static let mostWaiting = 10_000
+    /// The readings of a scan are waited for so long before they go upstream.
+    private static let longestGathering: Duration = .seconds(5)
+    private static let firstCommit: Duration = .seconds(10)
+    private static let pauseAfterFailure: Duration = .seconds(30)
+    private static let leastReserve: Int64 = 256
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
     public nonisolated let epoch: String
 
-    /// - Parameter interval: one reading of each meter is kept in it.
-    public init(store: TelemetryStore, interval: Duration, zone: TimeZoneTable, changed: Bell) {
+    /// - Parameters:
+    ///   - interval: one reading of each meter is kept in it.
+    ///   - commitInterval: readings gather so long before they are written.
+    public init(
+        store: TelemetryStore, interval: Duration, commitInterval: Duration, zone: TimeZoneTable, changed: Bell
+    ) {
         self.store = store
+        self.interval = interval
+        self.commitInterval = commitInterval
         sampler = IntervalSampler(interval: interval)
         self.zone = zone
         self.changed = changed
         epoch = store.epoch
         executor = ThreadExecutor(name: "telemetry")
+        var group = TelemetryStore.Group()
+        group.reserve = Self.leastReserve
+        // Without it nothing goes upstream before it is committed.
+        do { try store.commit(group) } catch { lastProblem = error.description }
     }
 
     /// Takes a poll. Of those within an interval one reading is kept.
@@ -40,12 +70,45 @@ public actor TelemetryService {
         marks.merge(newMarks) { _, new in new }
         guard let reading = sampler.take(poll) else { return }
         waiting.append(reading)
-        if waiting.count > Self.mostWaiting { waiting.removeFirst(waiting.count - Self.mostWaiting) }
+        let excess = waiting.count - Self.mostWaiting
+        if excess > 0 {
+            waiting.removeFirst(excess)
+            skipped += Int64(excess)
+            published = max(0, published - excess)
+        }
         freeze(reading)
+        let gathering = min(Self.longestGathering, interval / 2)
+        if publishBy == nil { publishBy = reading.at.monotonic + gathering }
+        if waiting.count - published >= followed, followed > 0 { publish() }
+    }
+
+    private func publish() {
+        published = waiting.count
+        publishBy = nil
+        changed.ring()
+    }
+
+    /// What is done as time goes by: call it about once a second.
+    /// - Returns: how many unacknowledged readings had to go.
+    public func turn(at now: Timestamp) -> Int64 {
+        tick(at: now)
+        if let publishBy, now.monotonic >= publishBy { publish() }
+        let next = nextCommit ?? now.monotonic + min(commitInterval, Self.firstCommit)
+        nextCommit = next
+        let isDue = now.monotonic >= next
+        // Numbers run out where meters are many; after a failure the disk is given time.
+        let isShort = lastProblem == nil && firstWaiting + Int64(waiting.count) > store.reservedSequence
+        guard isDue || isShort else { return 0 }
+        let evicted = commit()
+        nextCommit = now.monotonic + (lastProblem == nil ? commitInterval : min(commitInterval, Self.pauseAfterFailure))
+        return evicted
     }
 
     /// Readings of these meters are due, and of no others.
-    public func follow(_ meters: Set<MeterID>, at now: Timestamp) { sampler.follow(meters, at: now) }
+    public func follow(_ meters: Set<MeterID>, at now: Timestamp) {
+        sampler.follow(meters, at: now)
+        followed = meters.count
+    }
 
     /// The share of due readings that was obtained: since the start or midnight, and on the day before.
     public func collection(
@@ -55,7 +118,7 @@ public actor TelemetryService {
     }
 
     /// Looks at the time: with a new day the collection counts anew.
-    public func tick(at now: Timestamp) {
+    private func tick(at now: Timestamp) {
         guard now.trust != .untrusted else { return }
         let day = zone.day(containing: now.wall)
         defer { today = day }
@@ -100,10 +163,22 @@ public actor TelemetryService {
     /// - Returns: how many unacknowledged readings had to go.
     @discardableResult
     public func commit() -> Int64 {
-        guard !waiting.isEmpty || !marks.isEmpty || !freezes.isEmpty else { return 0 }
+        let intervals = Int64(clamping: commitInterval.wholeMilliseconds / max(1, interval.wholeMilliseconds))
+        return commit(reserve: max(Self.leastReserve, 2 * Int64(followed) * (intervals + 1)))
+    }
+
+    private func commit(reserve: Int64) -> Int64 {
+        var group = TelemetryStore.Group()
+        group.readings = waiting
+        group.skipped = skipped
+        group.lastAccepted = marks
+        group.freezes = freezes
+        group.reserve = reserve
         do {
-            let evicted = try store.commit(readings: waiting, lastAccepted: marks, freezes: freezes)
+            let evicted = try store.commit(group)
             waiting = []
+            skipped = 0
+            published = 0
             freezes = []
             marks = [:]
             lastProblem = nil
@@ -114,6 +189,8 @@ public actor TelemetryService {
             return 0
         }
     }
+
+    private var firstWaiting: Int64 { store.lastSequence + skipped + 1 }
 
     /// Keeps what a device refuses. What cannot be kept is learned again.
     func keep(_ learned: StoredHoles) {
@@ -129,10 +206,27 @@ public actor TelemetryService {
 
     public func lastAccepted() -> [CircuitID: CounterMark] { store.lastAccepted }
 
-    public func records(
+    /// The entries after a sequence number, in order, those that are in memory only included.
+    /// - Parameters:
+    ///   - limit: the most entries; fewer may come though there are more.
+    ///   - byteLimit: about the most bytes of JSON; the first entry comes whatever its length.
+    public func entries(
         after sequence: Int64, limit: Int, byteLimit: Int = .max
-    ) throws(StorageError) -> [TelemetryRecord] {
-        try store.records(after: sequence, limit: limit, byteLimit: byteLimit)
+    ) throws(StorageError) -> [TelemetryEntry] {
+        let stored = try store.entries(after: sequence, limit: limit, byteLimit: byteLimit)
+        guard stored.isEmpty else { return stored }
+        let end = lastSequence()
+        guard end > sequence else { return [] }
+        var entries: [TelemetryEntry] = []
+        let first = firstWaiting
+        if skipped > 0, sequence < first - 1 {
+            entries.append(.gap(sequence: first - 1, count: skipped, reason: TelemetryStore.skippedReason))
+        }
+        let from = Int(max(0, sequence + 1 - first))
+        for index in from..<max(from, Int(end + 1 - first)) where entries.count < limit {
+            entries.append(.row(ReadingRow(sequence: first + Int64(index), reading: waiting[index])))
+        }
+        return entries
     }
 
     public func cursor(of consumer: String) throws(StorageError) -> Int64 { try store.cursor(of: consumer) }
@@ -141,17 +235,21 @@ public actor TelemetryService {
         try store.advanceCursor(of: consumer, through: sequence)
     }
 
-    /// The number of the newest record that is committed.
-    public func lastSequence() -> Int64 { store.lastSequence }
+    /// The number of the newest record that may go upstream.
+    public func lastSequence() -> Int64 {
+        published > 0
+            ? max(store.lastSequence, min(store.reservedSequence, firstWaiting - 1 + Int64(published)))
+            : store.lastSequence
+    }
 
     /// Readings that a consumer has not acknowledged, those not yet committed included.
     public func queued(for consumer: String) -> Int64 {
         let cursor = (try? store.cursor(of: consumer)) ?? 0
-        return store.lastSequence - cursor + Int64(waiting.count)
+        return firstWaiting - 1 - cursor + Int64(waiting.count)
     }
 
     public func close() {
-        commit()
+        _ = commit(reserve: 0)
         do { try store.close() } catch { lastProblem = error.description }
     }
 }

@@ -71,7 +71,7 @@ final class UplinkService: Sendable {
     private func push(_ lane: Lane) async {
         var session = UplinkSession(fullBatch: batchRecords)
         var generator = SystemRandomNumberGenerator()
-        var frozen: Batch?
+        var frozen: PlatformClient.Packed?
         while !Task.isCancelled {
             progress.moved(.uplink, lane.rawValue, at: clock.monotonicNow())
             let heard = bell(lane).rings
@@ -80,18 +80,21 @@ final class UplinkService: Sendable {
             } catch {
                 note(problem: error.description)
             }
-            guard let batch = frozen else {
+            guard let packed = frozen else {
                 await bell(lane).wait(after: heard, longest: .seconds(1))
                 continue
             }
-            let outcome = await client.send(batch)
-            let action = session.record(outcome, of: batch, using: &generator)
+            let limit = session.batchLimit
+            async let following = batch(behind: packed.batch, of: lane, limit: limit)
+            let outcome = await client.send(packed)
+            let ahead = await following
+            let action = session.record(outcome, of: packed.batch, using: &generator)
             note(outcome, condition: session.condition)
             switch action {
             case .advance(let through, let refused):
                 do {
-                    try await advance(lane, batch: batch, through: through)
-                    frozen = nil
+                    try await advance(lane, batch: packed.batch, through: through)
+                    frozen = ahead
                 } catch {
                     // Sent again: the platform takes each record once.
                     note(problem: error.description)
@@ -101,13 +104,24 @@ final class UplinkService: Sendable {
             case .shrink: frozen = nil
             case .withhold(let refusal):
                 log(refusal, of: lane)
-                frozen = batch.withholding(reason: refusal.reason)
+                frozen = packed.batch.withholding(reason: refusal.reason).map(client.pack)
             case .reconsider(let pauseLength):
                 await pause(lane.rawValue, pauseLength)
                 frozen = nil
             case .retry(let pauseLength): await pause(lane.rawValue, pauseLength)
             }
             await updateQueues()
+        }
+    }
+
+    /// Of a backlog the next batch is made while one is under way. Nil where there is none yet.
+    private func batch(behind sent: Batch, of lane: Lane, limit: Int) async -> PlatformClient.Packed? {
+        guard lane == .telemetry, sent.count > limit / 2 else { return nil }
+        do {
+            return try await packed(try await outgoing.backlog(limit: limit, behind: sent.last))
+        } catch {
+            note(problem: error.description)
+            return nil
         }
     }
 
@@ -126,22 +140,23 @@ final class UplinkService: Sendable {
             metadata: ["log": "\(lane.log)", "seq": "\(refusal.sequence)", "reason": "\(refusal.reason)"])
     }
 
-    private func nextBatch(of lane: Lane, limit: Int) async throws(StorageError) -> Batch? {
+    private func nextBatch(of lane: Lane, limit: Int) async throws(StorageError) -> PlatformClient.Packed? {
         switch lane {
         case .ledger:
             let (records, head) = try await site.unsentRecords(for: Self.consumer, limit: limit)
             return Batch(
                 gateway: gateway, epoch: ledgerEpoch, log: .ledger, chainHead: head,
-                records: records.map { ($0.sequence, $0.json) })
-        case .telemetry, .live:
-            let records =
-                lane == .live ? try await outgoing.live(limit: limit) : try await outgoing.backlog(limit: limit)
-            guard !records.isEmpty else { return nil }
-            let head = try await site.chainHead()
-            return Batch(
-                gateway: gateway, epoch: telemetry.epoch, log: .telemetry, chainHead: head,
-                records: records.map { ($0.sequence, $0.json) })
+                records: records.map { ($0.sequence, $0.json) }
+            ).map(client.pack)
+        case .telemetry: return try await packed(try await outgoing.backlog(limit: limit))
+        case .live: return try await packed(try await outgoing.live(limit: limit))
         }
+    }
+
+    private func packed(_ entries: [TelemetryEntry]) async throws(StorageError) -> PlatformClient.Packed? {
+        guard !entries.isEmpty else { return nil }
+        let head = try await site.chainHead()
+        return Batch(gateway: gateway, epoch: telemetry.epoch, chainHead: head, entries: entries).map(client.pack)
     }
 
     private func advance(_ lane: Lane, batch: Batch, through: Int64) async throws(StorageError) {

@@ -137,6 +137,9 @@ public struct PlatformServer: Sendable {
         }
         do {
             let batch = try Batch(bytes: bytes)
+            guard batch.form.contentType == request.headers[.contentType] else {
+                throw BatchProblem.malformed("the Content-Type is not that of the batch's version")
+            }
             guard batch.gateway == gateway else { throw BatchProblem.malformed("the batch is of another gateway") }
             return Self.answer(.ok, try store.take(batch, now: Self.now()).json)
         } catch let problem as FieldProblem {

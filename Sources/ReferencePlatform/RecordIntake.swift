@@ -31,20 +31,27 @@ struct RecordIntake {
         }
     }
 
+    /// Takes a record of the ledger log.
     mutating func take(_ json: JSONValue) throws {
         guard let sequence = json.object?["seq"]?.integer else { throw BatchProblem.malformed("a record without seq") }
         let bytes = json.canonicalText
-        // Readings may come in any order: live ones before those of an outage.
-        if sequence <= through, try isKnown(sequence, json, bytes) { return }
-        switch batch.log {
-        case .ledger where json.isWithheldRecord: try takeWithheld(json)
-        case .ledger: try takeLedger(json)
-        case .telemetry: try takeTelemetry(json)
+        if sequence <= through {
+            try checkKnown(sequence, bytes)
+            return
         }
+        if json.isWithheldRecord { try takeWithheld(json) } else { try takeLedger(json) }
         try database.execute(
             sql: "INSERT INTO record VALUES (?, ?, ?, ?, ?)",
             arguments: [batch.gateway.rawValue, batch.epoch, batch.log.rawValue, sequence, bytes])
-        through = max(through, sequence)
+        through = sequence
+    }
+
+    /// Takes the entries of a batch of the telemetry log, which may come in any order: live ones before those of an
+    /// outage.
+    mutating func take(_ entries: [TelemetryEntry]) throws {
+        try keep(entries)
+        try followMeters(entries)
+        through = max(through, batch.last)
     }
 
     func finish() throws {
@@ -63,21 +70,20 @@ struct RecordIntake {
             ])
     }
 
-    /// Whether a record was taken before. It must be the same then, byte for byte; or the one that was
-    /// withheld in its place.
-    private func isKnown(_ sequence: Int64, _ json: JSONValue, _ bytes: String) throws -> Bool {
+    /// A record that was taken before must be the same now, byte for byte; or the one that was withheld in its
+    /// place.
+    private func checkKnown(_ sequence: Int64, _ bytes: String) throws {
         let known = try String.fetchOne(
             database,
             sql: "SELECT bytes FROM record WHERE gateway = ? AND epoch = ? AND log = ? AND sequence = ?",
             arguments: [batch.gateway.rawValue, batch.epoch, batch.log.rawValue, sequence])
-        guard let known else { return batch.log == .ledger }
         // Not `==`, which takes different bytes of the same letter for the same text.
-        if known.utf8.elementsEqual(bytes.utf8) { return true }
-        guard batch.log == .ledger, try Self.hash(known) == Self.hash(bytes) else {
-            throw BatchProblem.doesNotFollow(
-                "record \(sequence) of the \(batch.log.rawValue) log was another one before")
-        }
-        return true
+        guard let known, !known.utf8.elementsEqual(bytes.utf8) else { return }
+        guard try Self.hash(known) == Self.hash(bytes) else { throw another(sequence) }
+    }
+
+    func another(_ sequence: Int64) -> BatchProblem {
+        .doesNotFollow("record \(sequence) of the \(batch.log.rawValue) log was another one before")
     }
 
     /// The hash of a ledger record as it was taken, whole or withheld.
@@ -138,22 +144,5 @@ struct RecordIntake {
                     batch.gateway.rawValue, command.id,
                 ])
         }
-    }
-
-    private func takeTelemetry(_ json: JSONValue) throws {
-        let record: TelemetryRecord
-        do { record = try TelemetryRecord(json: json) } catch { throw BatchProblem.malformed("\(error)") }
-        guard case .reading(let reading) = record.body else { return }
-        try database.execute(
-            sql: """
-                INSERT INTO meter VALUES (?, ?, ?, ?, ?, ?)
-                ON CONFLICT (gateway, name) DO UPDATE SET epoch = excluded.epoch, sequence = excluded.sequence,
-                    heard_at = excluded.heard_at, reading = excluded.reading
-                WHERE excluded.sequence > sequence OR excluded.epoch <> epoch
-                """,
-            arguments: [
-                batch.gateway.rawValue, reading.meter.rawValue, batch.epoch, record.sequence,
-                now.millisecondsSince1970, json.canonicalText,
-            ])
     }
 }

@@ -22,8 +22,13 @@ enum Cursors {
         try RowSeal.seal(.cursor, where: "consumer", is: consumer, in: database)
     }
 
-    /// The consumer that is furthest behind; 0 where there is none.
-    static func least(in database: Database) throws -> Int64 {
-        try Int64.fetchOne(database, sql: "SELECT min(through) FROM cursor") ?? 0
+    /// How far all have acknowledged a log.
+    /// - Parameter consumers: who is waited for, with or without a cursor yet; nil: whoever has one. Nobody waits
+    ///   where the set is empty.
+    static func least(of consumers: Set<String>?, in database: Database) throws -> Int64 {
+        guard let consumers else { return try Int64.fetchOne(database, sql: "SELECT min(through) FROM cursor") ?? 0 }
+        var least = Int64.max
+        for consumer in consumers { least = min(least, try position(of: consumer, in: database)) }
+        return least
     }
 }

@@ -18,6 +18,8 @@ struct DatabaseLayout: Sendable {
     /// SQL from one version to the next, the first from an empty file. A step never changes once it has
     /// been shipped.
     let steps: [String]
+    /// What no SQL says, in the transaction of the step that makes this version.
+    var afterStep: [Int: @Sendable (Database) throws -> Void] = [:]
 
     /// What PRAGMA user_version says of a file with all steps done.
     var version: Int { steps.count }
@@ -109,6 +111,7 @@ enum DatabaseFile {
         for (index, step) in layout.steps.enumerated().dropFirst(done) {
             try queue.write { database in
                 try database.execute(sql: step)
+                try layout.afterStep[index + 1]?(database)
                 Failpoint.migrationWithinStep.pass()
                 try database.execute(sql: "PRAGMA application_id = \(layout.applicationID)")
                 try database.execute(sql: "PRAGMA user_version = \(index + 1)")

@@ -52,6 +52,25 @@ enum DurableFile {
         return names.sorted()
     }
 
+    /// Removes the oldest of what bears such a name in a folder, so that so many are left: files, and folders with
+    /// what they hold.
+    static func keepNewest(_ count: Int, withPrefix prefix: String, in folder: String) throws(StorageError) {
+        var found: [(changed: Int, path: String)] = []
+        for name in try names(in: folder) where name.hasPrefix(prefix) {
+            var status = stat()
+            let path = "\(folder)/\(name)"
+            guard lstat(path, &status) == 0 else { continue }
+            found.append((status.st_mtim.tv_sec * 1_000_000_000 + status.st_mtim.tv_nsec, path))
+        }
+        for old in found.sorted(by: { $0.changed > $1.changed }).dropFirst(count) { try removeTree(old.path) }
+    }
+
+    private static func removeTree(_ path: String) throws(StorageError) {
+        if unlink(path) == 0 || errno == ENOENT { return }
+        for name in try names(in: path) { try removeTree("\(path)/\(name)") }
+        guard rmdir(path) == 0 else { throw failure(path) }
+    }
+
     /// Copies a file's bytes; not yet synced.
     static func copy(_ path: String, to other: String) throws(StorageError) {
         let source = open(path, O_RDONLY | O_CLOEXEC)

@@ -39,13 +39,4 @@ extension LedgerStore {
     public func probe() throws(StorageError) {
         try handle.write { try $0.execute(sql: "UPDATE ledger_head SET last_sequence = last_sequence") }
     }
-
-    /// A copy of the file as it is now, whole and compact, under another name. Commits wait meanwhile.
-    /// - Parameter copy: an absolute path; what is there is replaced only by a complete copy.
-    public func backUp(to copy: String) throws(StorageError) {
-        let part = DurableFile.temporaryPath(for: copy)
-        try DurableFile.remove(part)
-        try handle.outsideTransaction { try $0.execute(sql: "VACUUM INTO ?", arguments: [part]) }
-        try DurableFile.putInPlace(copy)
-    }
 }

@@ -13,6 +13,7 @@ public final class LedgerStore: Sendable {
     public let epoch: String
     let handle: DatabaseHandle
     let held: Mutex<String?>
+    let awaited = Mutex<Set<String>?>(nil)
 
     public var path: String { handle.path }
 

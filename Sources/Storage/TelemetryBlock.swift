@@ -16,22 +16,45 @@ enum TelemetryBlock {
             .execute(arguments: [last, count, segment, Data(packed + checksum(packed))])
     }
 
-    /// The records after a sequence number, at most so many. What cannot be read is a gap.
-    static func records(
-        after sequence: Int64, limit: Int, names: TelemetryNames, in database: Database
-    ) throws -> [TelemetryRecord] {
-        let start = try Int64.fetchOne(
-            database, sql: "SELECT segment FROM block WHERE last > ? ORDER BY last LIMIT 1", arguments: [sequence])
+    /// Where a run of reading can go on: without it each look at the log unpacks a segment from its start.
+    struct Resume {
+        fileprivate let segment: Int64
+        /// The `last` of the newest block that went through the packer.
+        fileprivate let last: Int64
+        fileprivate let packer: ReadingPacker
+    }
+
+    /// The entries after a sequence number, at most so many. What cannot be read is a gap.
+    /// - Parameters:
+    ///   - endsWithBlock: fewer may come, so that the next run can go on where this one ended.
+    ///   - resumes: where earlier runs ended, the newest last; this one's end joins them.
+    static func entries(
+        after sequence: Int64, limit: Int, endsWithBlock: Bool = false, names: TelemetryNames,
+        resumes: inout [Resume], in database: Database
+    ) throws -> [TelemetryEntry] {
+        let start = try Row.fetchOne(
+            database, sql: "SELECT last - count AS before, segment FROM block WHERE last > ? ORDER BY last LIMIT 1",
+            arguments: [sequence])
         guard let start else { return [] }
-        let rows = try Row.fetchCursor(
-            database, sql: "SELECT last, count, segment, packed FROM block WHERE last >= ? ORDER BY last",
-            arguments: [start])
-        var records: [TelemetryRecord] = []
-        var segment: Int64?
+        var segment: Int64? = try start.need("segment")
+        let before: Int64 = try start.need("before")
+        var from = (segment ?? 0) - 1
         var packer: ReadingPacker? = ReadingPacker()
-        while records.count < limit, let row = try rows.next() {
+        if let place = resumes.lastIndex(where: { $0.segment == segment && $0.last <= before }) {
+            // Moved out, so that it is changed in its place.
+            let resume = resumes.remove(at: place)
+            (from, packer) = (resume.last, resume.packer)
+        } else {
+            segment = nil
+        }
+        let rows = try Row.fetchCursor(
+            database, sql: "SELECT last, count, segment, packed FROM block WHERE last > ? ORDER BY last",
+            arguments: [from])
+        var entries: [TelemetryEntry] = []
+        while entries.count < limit, let row = try rows.next() {
             let last: Int64 = try row.need("last")
             let count: Int64 = try row.need("count")
+            if endsWithBlock, !entries.isEmpty, entries.count + Int(count) > limit { break }
             let rowSegment: Int64 = try row.need("segment")
             if segment != rowSegment {
                 // The start of a segment that is itself missing leaves the rest unreadable.
@@ -39,25 +62,36 @@ enum TelemetryBlock {
                 segment = rowSegment
             }
             let keyed = unpack(row.read("packed"), count: count, packer: &packer)
+            from = last
             guard last > sequence else { continue }
-            records += Self.records(keyed, names: names, count: count, last: last, after: sequence)
+            append(keyed, to: &entries, names: names, count: count, last: last, after: sequence)
         }
-        return Array(records.prefix(limit))
+        if let segment, let packer {
+            resumes.append(Resume(segment: segment, last: from, packer: packer))
+            if resumes.count > mostResumes { resumes.removeFirst() }
+        }
+        return entries.count > limit ? Array(entries.prefix(limit)) : entries
     }
 
-    private static func records(
-        _ keyed: [KeyedReading]?, names: TelemetryNames, count: Int64, last: Int64, after sequence: Int64
-    ) -> [TelemetryRecord] {
+    /// Consumers and lanes that read at the same time.
+    private static let mostResumes = 4
+
+    private static func append(
+        _ keyed: [KeyedReading]?, to entries: inout [TelemetryEntry], names: TelemetryNames, count: Int64, last: Int64,
+        after sequence: Int64
+    ) {
         guard let keyed else {
-            let lost = min(count, last - sequence)
-            return [TelemetryRecord(sequence: last, body: .gap(count: lost, reason: "unreadable"))]
+            entries.append(.gap(sequence: last, count: min(count, last - sequence), reason: "unreadable"))
+            return
         }
-        return keyed.enumerated().compactMap { index, keyed in
+        for (index, keyed) in keyed.enumerated() {
             let number = last - count + 1 + Int64(index)
-            guard number > sequence else { return nil }
-            let body: TelemetryRecord.Body =
-                names.reading(keyed).map { .reading($0) } ?? .gap(count: 1, reason: "unreadable")
-            return TelemetryRecord(sequence: number, body: body)
+            guard number > sequence else { continue }
+            if let row = names.row(keyed, sequence: number) {
+                entries.append(.row(row))
+            } else {
+                entries.append(.gap(sequence: number, count: 1, reason: "unreadable"))
+            }
         }
     }
 
@@ -83,5 +117,18 @@ enum TelemetryBlock {
 
     private static func checksum(_ packed: [UInt8]) -> [UInt8] {
         Array(ChainHash.of(packed).bytes.prefix(checksumBytes))
+    }
+}
+
+extension Array<TelemetryEntry> {
+    /// The entries from the first on that are about so many bytes as JSON; the first one anyway.
+    func withinBytes(_ limit: Int) -> [TelemetryEntry] {
+        guard limit < .max else { return self }
+        var total = 0
+        for (index, entry) in enumerated() {
+            total += entry.estimatedBytes
+            if total > limit, index > 0 { return Array(prefix(index)) }
+        }
+        return self
     }
 }

@@ -1,7 +1,18 @@
+internal import GRDB
+
 /// The tables of `telemetry.db`. Keys lead with the sequence, so that a commit touches few pages.
 enum TelemetryLayout {
     /// "MKTM" is what marks the file.
-    static let layout = DatabaseLayout(applicationID: 0x4D4B_544D, pageBytes: 1024, steps: [first])
+    static let layout = DatabaseLayout(
+        applicationID: 0x4D4B_544D, pageBytes: 1024, steps: [first, second], afterStep: [2: sealHead])
+
+    /// Numbers up to `reserved` may have gone upstream from memory: they are never given to anything else.
+    private static let second = "ALTER TABLE telemetry_head ADD COLUMN reserved INTEGER NOT NULL DEFAULT 0"
+
+    private static let sealHead: @Sendable (Database) throws -> Void = { database in
+        guard try Int.fetchOne(database, sql: "SELECT count(*) FROM telemetry_head") == 1 else { return }
+        try RowSeal.seal(.telemetryHead, where: "only_row", is: 1, in: database)
+    }
 
     private static let first = """
         -- One row: what holds for the whole file. `seal`, here and below: a checksum of the row.

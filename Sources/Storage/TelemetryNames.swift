@@ -1,5 +1,6 @@
 internal import GRDB
 internal import Metering
+internal import UplinkProtocol
 
 /// The names of the telemetry file, in memory: there are as many as the site has meters, circuits and
 /// kinds of reading, and one for each boot.
@@ -8,6 +9,7 @@ struct TelemetryNames {
     private var names: [Int64: String] = [:]
     /// A meter's channels change as rarely as its profile.
     private var channelLists: [Int64: [Channel]] = [:]
+    private var meters: [Int64: MeterID] = [:]
 
     init(_ database: Database) throws {
         for row in try Row.fetchAll(database, sql: "SELECT * FROM name") {
@@ -20,6 +22,7 @@ struct TelemetryNames {
     func key(known name: String) -> Int64? { keys[name] }
     func name(_ key: Int64) -> String? { names[key] }
     func channels(_ key: Int64) -> [Channel]? { channelLists[key] }
+    func meter(_ key: Int64) -> MeterID? { meters[key] }
 
     /// The key of a name, which is written to the file where it is new.
     mutating func key(of name: String, in database: Database) throws -> Int64 {
@@ -38,6 +41,7 @@ struct TelemetryNames {
     private mutating func note(_ name: String, key: Int64) {
         keys[name] = key
         names[key] = name
+        meters[key] = MeterID(rawValue: name)
         let channels = name.split(separator: ",").map { Channel(name: String($0)) }
         if channels.allSatisfy({ $0 != nil }) { channelLists[key] = channels.compactMap { $0 } }
     }
@@ -67,11 +71,12 @@ extension TelemetryNames {
             wall: WallTime(millisecondsSince1970: time.wallMilliseconds), trust: trust)
     }
 
-    func reading(_ keyed: KeyedReading) -> Reading? {
-        guard let meter = name(keyed.meter).flatMap(MeterID.init), let channels = channels(keyed.channels),
+    func row(_ keyed: KeyedReading, sequence: Int64) -> ReadingRow? {
+        guard let meter = meter(keyed.meter), let channels = channels(keyed.channels),
             channels.count == keyed.values.count, let at = timestamp(keyed.time)
         else { return nil }
-        return Reading(
-            meter: meter, at: at, values: Dictionary(zip(channels, keyed.values)) { first, _ in first })
+        return ReadingRow(sequence: sequence, meter: meter, at: at, channels: channels, values: keyed.values)
     }
+
+    func reading(_ keyed: KeyedReading) -> Reading? { row(keyed, sequence: 0)?.reading }
 }

@@ -18,10 +18,10 @@ struct TelemetryRetention {
     /// A segment that is small against the file, so that evicting one loses little.
     var largestSegment: Int { Int(min(256 * 1024, max(4096, largestBytes / 32))) }
 
-    func evictOverBound(_ database: Database) throws -> Evicted {
+    func evictOverBound(_ database: Database, consumers: Set<String>?) throws -> Evicted {
         var evicted = Evicted()
         while try usedBytes(database) > target {
-            let one = try evictOldest(database)
+            let one = try evictOldest(database, consumers: consumers)
             guard one.segment != nil else { break }
             evicted = Evicted(lost: evicted.lost + one.lost, segment: one.segment)
         }
@@ -29,7 +29,7 @@ struct TelemetryRetention {
     }
 
     /// Makes room whatever the bound says, for a file that could not grow.
-    func evictOldest(_ database: Database) throws -> Evicted {
+    func evictOldest(_ database: Database, consumers: Set<String>?) throws -> Evicted {
         let oldest = try Row.fetchOne(
             database, sql: "SELECT last - count AS before, segment FROM block ORDER BY last LIMIT 1")
         guard let oldest else { return Evicted() }
@@ -42,7 +42,7 @@ struct TelemetryRetention {
         try database.execute(sql: "DELETE FROM block WHERE last <= ?", arguments: [through])
         try database.execute(sql: "DELETE FROM gap WHERE sequence <= ?", arguments: [through])
         // Numbers have no holes: all from the least cursor to here is what was lost by now.
-        let acknowledged = try Cursors.least(in: database)
+        let acknowledged = try Cursors.least(of: consumers, in: database)
         guard through > acknowledged else { return Evicted(lost: 0, segment: segment) }
         try database.execute(
             sql: "INSERT INTO gap VALUES (?, ?, 'evicted: over the bound')",

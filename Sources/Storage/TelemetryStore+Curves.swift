@@ -14,9 +14,12 @@ extension TelemetryStore {
         return try handle.read { database in
             let segments = try Int64.fetchAll(database, sql: "SELECT DISTINCT segment FROM block ORDER BY segment DESC")
             var after: Int64 = 0
+            var resumes: [TelemetryBlock.Resume] = []
             for segment in segments {
-                let first = try TelemetryBlock.records(after: segment - 1, limit: 1, names: names, in: database).first
-                guard case .reading(let reading)? = first?.body, reading.at.wall < from else { continue }
+                let first = try TelemetryBlock.entries(
+                    after: segment - 1, limit: 1, names: names, resumes: &resumes, in: database
+                ).first
+                guard case .row(let row)? = first, row.at.wall < from else { continue }
                 after =
                     try Int64.fetchOne(
                         database, sql: "SELECT last - count FROM block WHERE last = ?", arguments: [segment]) ?? 0
@@ -24,14 +27,13 @@ extension TelemetryStore {
             }
             var found: [Reading] = []
             while found.count < limit {
-                let records = try TelemetryBlock.records(after: after, limit: 2_000, names: names, in: database)
-                guard let last = records.last else { break }
+                let entries = try TelemetryBlock.entries(
+                    after: after, limit: 2_000, endsWithBlock: true, names: names, resumes: &resumes, in: database)
+                guard let last = entries.last else { break }
                 after = last.sequence
-                for record in records {
-                    guard case .reading(let reading) = record.body, reading.meter == meter, reading.at.wall >= from,
-                        reading.at.wall < to
-                    else { continue }
-                    found.append(reading)
+                for case .row(let row) in entries
+                where row.meter == meter && row.at.wall >= from && row.at.wall < to {
+                    found.append(row.reading)
                 }
             }
             return Array(found.prefix(limit))

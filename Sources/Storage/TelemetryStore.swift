@@ -17,6 +17,11 @@ public final class TelemetryStore: Sendable {
     /// Acknowledgements that wait for the next commit: written by themselves each would cost as much as a
     /// group of readings. One that is lost is acknowledged again.
     private let acknowledged = Mutex<[String: Int64]>([:])
+    private let resumes = Mutex<[TelemetryBlock.Resume]>([])
+    private let awaited = Mutex<Set<String>?>(nil)
+
+    /// Why readings with numbers had to go before they were written.
+    public static let skippedReason = "given up: they could not be written"
 
     public var path: String { handle.path }
 
@@ -32,15 +37,18 @@ public final class TelemetryStore: Sendable {
             path: path, durability: .full, largestBytes: largestBytes, layout: TelemetryLayout.layout)
         handle = DatabaseHandle(path: path, opened: opened)
         let largestSegment = retention.largestSegment
-        let (epoch, writer) = try handle.write { database in
+        let (epoch, writer) = try handle.write { database -> (String, TelemetryWriter) in
             if try Int.fetchOne(database, sql: "SELECT count(*) FROM telemetry_head") == 0 {
                 try database.execute(
                     sql: "INSERT INTO telemetry_head (only_row, epoch, last_sequence, accepted) VALUES (1, ?, 0, x'')",
                     arguments: [newEpoch])
                 try RowSeal.seal(.telemetryHead, where: "only_row", is: 1, in: database)
             }
-            let epoch: String = try Self.head(database).need("epoch")
-            return (epoch, try TelemetryWriter(database, head: try Self.head(database), largestSegment: largestSegment))
+            let head = try Self.head(database)
+            var writer = try TelemetryWriter(database, head: head, largestSegment: largestSegment)
+            try writer.closeReservation(in: database)
+            let epoch: String = try head.need("epoch")
+            return (epoch, writer)
         }
         self.epoch = epoch
         self.writer = Mutex(writer)
@@ -66,27 +74,60 @@ public final class TelemetryStore: Sendable {
             for suffix in ["-wal", "-shm", ""] where rename(path + suffix, aside + suffix) != 0 && errno != ENOENT {
                 throw .unusable(path: path, reason: "it is damaged and cannot be renamed (errno \(errno))")
             }
+            forgetOldest(beside: path)
             return (try TelemetryStore(path: path, newEpoch: newEpoch, largestBytes: largestBytes), aside)
         }
     }
 
-    /// Commits a group of readings and the last accepted counters of some circuits, which replace what was
-    /// kept of these, and evicts what is over the bound.
+    /// The latest file that was moved aside is kept for a look at it, with its log; what is older goes.
+    private static func forgetOldest(beside path: String) {
+        let place = path.lastIndex(of: "/") ?? path.startIndex
+        let name = String(path[place...].drop { $0 == "/" })
+        for prefix in ["\(name).damaged-", "\(name).later-"] {
+            // What cannot be removed is in nobody's way.
+            try? DurableFile.keepNewest(3, withPrefix: prefix, in: String(path[..<place]))
+        }
+    }
+
+    /// What one commit writes.
+    public struct Group: Sendable {
+        public var readings: [Reading] = []
+        /// Readings before these that had to be given up, though they have numbers.
+        public var skipped: Int64 = 0
+        /// They replace what was kept of their circuits.
+        public var lastAccepted: [CircuitID: CounterMark] = [:]
+        public var freezes: [Freeze] = []
+        /// So many numbers after the last one may be used for readings that are in memory only, until the next
+        /// commit writes them: after a sudden end these numbers are a gap, and nothing else.
+        public var reserve: Int64 = 0
+
+        public init() {}
+
+        var isEmpty: Bool { readings.isEmpty && lastAccepted.isEmpty && freezes.isEmpty && skipped == 0 }
+    }
+
+    /// Commits a group of readings and the last accepted counters of some circuits, and evicts what is over the
+    /// bound.
     /// - Returns: how many unacknowledged readings were evicted.
     @discardableResult
     public func commit(
         readings: [Reading], lastAccepted: [CircuitID: CounterMark], freezes: [Freeze] = []
     ) throws(StorageError) -> Int64 {
-        guard !readings.isEmpty || !lastAccepted.isEmpty || !freezes.isEmpty else { return 0 }
-        return try writer.withLock { writer throws(StorageError) in
+        var group = Group()
+        (group.readings, group.lastAccepted, group.freezes) = (readings, lastAccepted, freezes)
+        return try commit(group)
+    }
+
+    @discardableResult
+    public func commit(_ group: Group) throws(StorageError) -> Int64 {
+        try writer.withLock { writer throws(StorageError) in
+            guard !group.isEmpty || writer.lastSequence + group.reserve != writer.reserved else { return 0 }
             var evicted: Int64 = 0
             while true {
-                do throws(StorageError) {
-                    return evicted + (try append(readings, lastAccepted, freezes, with: &writer))
-                } catch {
+                do throws(StorageError) { return evicted + (try append(group, with: &writer)) } catch {
                     guard case .full = error else { throw error }
                     // Room is made first, then once more, as long as there is anything to evict.
-                    let oldest = try handle.write { try retention.evictOldest($0) }
+                    let oldest = try handle.write { try retention.evictOldest($0, consumers: consumers) }
                     guard oldest.segment != nil else { throw error }
                     writer.startSegment()
                     evicted += oldest.lost
@@ -95,23 +136,22 @@ public final class TelemetryStore: Sendable {
         }
     }
 
-    private func append(
-        _ readings: [Reading], _ lastAccepted: [CircuitID: CounterMark], _ freezes: [Freeze],
-        with writer: inout TelemetryWriter
-    ) throws(StorageError) -> Int64 {
+    private func append(_ group: Group, with writer: inout TelemetryWriter) throws(StorageError) -> Int64 {
         var next = writer
         let cursors = acknowledged.withLock { $0 }
         Failpoint.telemetryBeforeCommit.pass()
         defer { Failpoint.telemetryAfterCommit.pass() }
         let evicted = try handle.write { database in
-            try next.append(readings, into: database)
+            try next.skip(group.skipped, reason: Self.skippedReason, in: database)
+            try next.append(group.readings, into: database)
             Failpoint.telemetryWithinCommit.pass()
-            try next.write(freezes, into: database)
-            try next.writeHead(lastAccepted, into: database)
+            try next.write(group.freezes, into: database)
+            next.reserve(group.reserve)
+            try next.writeHead(group.lastAccepted, into: database)
             for (consumer, through) in cursors {
                 try Cursors.advance(consumer, through: through, last: next.lastSequence, in: database)
             }
-            return try retention.evictOverBound(database)
+            return try retention.evictOverBound(database, consumers: consumers)
         }
         if let segment = evicted.segment, segment == next.segment { next.startSegment() }
         writer = next
@@ -126,7 +166,7 @@ public final class TelemetryStore: Sendable {
             let last = lastSequence
             try handle.write { database in
                 for (consumer, through) in cursors {
-                    try Cursors.advance(consumer, through: through, last: last, in: database)
+                    try Cursors.advance(consumer, through: min(through, last), last: last, in: database)
                 }
             }
             forget(cursors)
@@ -141,30 +181,54 @@ public final class TelemetryStore: Sendable {
     /// The last counter value of each circuit that may be billed.
     public var lastAccepted: [CircuitID: CounterMark] { writer.withLock { $0.accepted } }
 
-    /// The records after a sequence number, in order: readings, and gaps where some were lost.
-    public func records(
+    /// The entries after a sequence number, in order: readings, and gaps where some were lost.
+    /// - Parameters:
+    ///   - limit: the most entries; fewer may come though there are more.
+    ///   - byteLimit: about the most bytes of canonical JSON; the first entry comes whatever its length.
+    public func entries(
         after sequence: Int64, limit: Int, byteLimit: Int = .max
-    ) throws(StorageError) -> [TelemetryRecord] {
-        let names = writer.withLock { $0.names }
-        let records = try handle.read { database in
-            let readings = try TelemetryBlock.records(after: sequence, limit: limit, names: names, in: database)
+    ) throws(StorageError) -> [TelemetryEntry] {
+        try entries(after: sequence, limit: limit, endsWithBlock: true).withinBytes(byteLimit)
+    }
+
+    /// As `entries`, one by one, and as many as there are up to the limit.
+    public func records(after sequence: Int64, limit: Int) throws(StorageError) -> [TelemetryRecord] {
+        try entries(after: sequence, limit: limit, endsWithBlock: false).map(\.record)
+    }
+
+    private func entries(
+        after sequence: Int64, limit: Int, endsWithBlock: Bool
+    ) throws(StorageError) -> [TelemetryEntry] {
+        let names = currentNames
+        var resumes = resumes.withLock { $0 }
+        self.resumes.withLock { $0 = [] }
+        defer { self.resumes.withLock { [resumes] in $0 = resumes } }
+        return try handle.read { database in
+            let readings = try TelemetryBlock.entries(
+                after: sequence, limit: limit, endsWithBlock: endsWithBlock, names: names, resumes: &resumes,
+                in: database)
             let gaps = try Row.fetchAll(
                 database, sql: "SELECT * FROM gap WHERE sequence > ? ORDER BY sequence LIMIT ?",
                 arguments: [sequence, limit]
             ).map { row in
-                TelemetryRecord(
-                    sequence: try row.need("sequence"),
-                    body: .gap(count: try row.need("count"), reason: try row.need("reason")))
+                TelemetryEntry.gap(
+                    sequence: try row.need("sequence"), count: try row.need("count"), reason: try row.need("reason"))
             }
-            return Array((readings + gaps).sorted { $0.sequence < $1.sequence }.prefix(limit))
+            guard !gaps.isEmpty else { return readings }
+            // Where readings end early, what lies behind them is told another time.
+            let end = readings.last.map { readings.count < limit && !endsWithBlock ? .max : $0.sequence } ?? .max
+            let merged = (readings + gaps.filter { $0.sequence <= end }).sorted { $0.sequence < $1.sequence }
+            return Array(merged.prefix(limit))
         }
-        return records.withinBytes(byteLimit) { $0.json }
     }
 
     var currentNames: TelemetryNames { writer.withLock { $0.names } }
 
-    /// The sequence number of the newest record.
+    /// The sequence number of the newest record that is in the file.
     public var lastSequence: Int64 { writer.withLock { $0.lastSequence } }
+
+    /// Numbers up to here may be used for readings that are in memory only.
+    public var reservedSequence: Int64 { writer.withLock { max($0.reserved, $0.lastSequence) } }
 
     /// How far a consumer has acknowledged the telemetry log; 0 before the first.
     public func cursor(of consumer: String) throws(StorageError) -> Int64 {
@@ -172,10 +236,16 @@ public final class TelemetryStore: Sendable {
         return try handle.read { try Cursors.position(of: consumer, in: $0) }
     }
 
+    /// What is evicted before these have acknowledged it is lost, and told so; whoever else has a cursor is not
+    /// waited for.
+    public func wait(for consumers: Set<String>) { awaited.withLock { $0 = consumers } }
+
+    private var consumers: Set<String>? { awaited.withLock { $0 } }
+
     /// Moves a consumer's cursor forward; an acknowledgement that is old, or ahead of the log, is none.
     /// Readings that every consumer has are kept until they are over the bound: they cost nothing then.
     public func advanceCursor(of consumer: String, through sequence: Int64) throws(StorageError) {
-        guard sequence <= lastSequence, sequence > (try cursor(of: consumer)) else { return }
+        guard sequence <= reservedSequence, sequence > (try cursor(of: consumer)) else { return }
         acknowledged.withLock { $0[consumer] = sequence }
     }
 

@@ -7,6 +7,8 @@ internal import Metering
 struct TelemetryWriter {
     private(set) var names: TelemetryNames
     private(set) var lastSequence: Int64
+    /// Numbers up to here may be in use outside of the file.
+    private(set) var reserved: Int64
     /// The last counter value of each circuit that may be billed.
     private(set) var accepted: [CircuitID: CounterMark]
     private var packer = ReadingPacker()
@@ -20,6 +22,7 @@ struct TelemetryWriter {
     init(_ database: Database, head: Row, largestSegment: Int) throws {
         names = try TelemetryNames(database)
         lastSequence = try head.need("last_sequence")
+        reserved = try head.need("reserved")
         accepted = try Self.unpack([UInt8](try head.need("accepted") as Data), names: names)
         self.largestSegment = largestSegment
     }
@@ -36,6 +39,25 @@ struct TelemetryWriter {
         if count > 0 { try endBlock(&writer, &count, in: database) }
         if segmentBytes >= largestSegment { startSegment() }
     }
+
+    /// Numbers that are lost: a gap stands for them.
+    mutating func skip(_ count: Int64, reason: String, in database: Database) throws {
+        guard count > 0 else { return }
+        lastSequence += count
+        try database.execute(
+            sql: "INSERT INTO gap (sequence, count, reason) VALUES (?, ?, ?)", arguments: [lastSequence, count, reason])
+    }
+
+    /// What was reserved and not written by the daemon before may be with a platform; it is given to nothing else.
+    mutating func closeReservation(in database: Database) throws {
+        guard reserved > lastSequence else { return }
+        // One more: the gap's own number was never anything else.
+        try skip(reserved + 1 - lastSequence, reason: "not written before a sudden end", in: database)
+        reserved = lastSequence
+        try writeHead([:], into: database)
+    }
+
+    mutating func reserve(_ count: Int64) { reserved = lastSequence + count }
 
     /// The next reading is written in full.
     mutating func startSegment() {
@@ -71,8 +93,8 @@ struct TelemetryWriter {
             for difference in time.differences(from: before) { packed.append(difference) }
             before = time
         }
-        try database.cachedStatement(sql: "UPDATE telemetry_head SET last_sequence = ?, accepted = ?")
-            .execute(arguments: [lastSequence, Data(packed.bytes)])
+        try database.cachedStatement(sql: "UPDATE telemetry_head SET last_sequence = ?, accepted = ?, reserved = ?")
+            .execute(arguments: [lastSequence, Data(packed.bytes), reserved])
         try RowSeal.seal(.telemetryHead, where: "only_row", is: 1, in: database)
     }
 

@@ -23,6 +23,7 @@ public final class PlatformClient: Sendable {
         var problem: UplinkSetupError?
         /// Until the platform says that it does not take it.
         var packs = true
+        var sendsColumns = true
     }
 
     private let address: PlatformAddress
@@ -55,36 +56,64 @@ public final class PlatformClient: Sendable {
 
     public func shutdown() async { await state.withLock { $0.clients }.shutDown() }
 
-    /// Sends a batch once.
-    public func send(_ batch: Batch) async -> SendOutcome {
-        let packed =
-            batch.bytes.count >= Self.leastPacked && state.withLock { $0.packs } ? Gzip.compress(batch.bytes) : nil
-        let outcome = await send(batch, body: packed ?? batch.bytes, isPacked: packed != nil)
-        // RFC 9110, 15.5.16: another coding may do. Said once, it holds until the next start.
-        guard packed != nil, case .status(415, _) = outcome else { return outcome }
-        state.withLock { $0.packs = false }
-        return await send(batch, body: batch.bytes, isPacked: false)
+    /// A batch as it is sent.
+    public struct Packed: Sendable {
+        public let batch: Batch
+        let body: [UInt8]
+        let isGzip: Bool
     }
 
-    private func send(_ batch: Batch, body: [UInt8], isPacked: Bool) async -> SendOutcome {
+    /// Takes the work of packing out of the sending: the next batch may be packed while one is under way.
+    public func pack(_ batch: Batch) -> Packed {
+        let (packs, sendsColumns) = state.withLock { ($0.packs, $0.sendsColumns) }
+        let batch = sendsColumns ? batch : batch.asRecords
+        let body = batch.bytes.count >= Self.leastPacked && packs ? Gzip.compress(batch.bytes) : nil
+        return Packed(batch: batch, body: body ?? batch.bytes, isGzip: body != nil)
+    }
+
+    /// Sends a batch once; again where the platform says that it does not take the form or the coding
+    /// (RFC 9110, 15.5.16). Said once, that holds until the next start.
+    public func send(_ packed: Packed) async -> SendOutcome {
+        var packed = packed
+        // Either is left out once.
+        while true {
+            let (outcome, isAboutCoding) = await sendOnce(packed)
+            guard case .status(415, _) = outcome else { return outcome }
+            if packed.batch.form == .columns, !isAboutCoding {
+                state.withLock { $0.sendsColumns = false }
+            } else if packed.isGzip {
+                state.withLock { $0.packs = false }
+            } else {
+                return outcome
+            }
+            packed = pack(packed.batch)
+        }
+    }
+
+    /// Sends a batch once.
+    public func send(_ batch: Batch) async -> SendOutcome { await send(pack(batch)) }
+
+    /// - Returns: with the outcome, whether a 415 names codings in place of the body's: Accept-Encoding says so
+    ///   (RFC 9110, 12.5.3).
+    private func sendOnce(_ packed: Packed) async -> (SendOutcome, isAboutCoding: Bool) {
         var request = HTTPClientRequest(url: "\(base)/v1/gateways/\(gateway)/batches")
         request.method = .POST
-        request.headers.add(name: "Content-Type", value: "application/json")
-        if isPacked { request.headers.add(name: "Content-Encoding", value: "gzip") }
-        request.headers.add(name: "Idempotency-Key", value: batch.idempotencyKey)
+        request.headers.add(name: "Content-Type", value: packed.batch.form.contentType)
+        if packed.isGzip { request.headers.add(name: "Content-Encoding", value: "gzip") }
+        request.headers.add(name: "Idempotency-Key", value: packed.batch.idempotencyKey)
         // RFC 9530, 2: of the body as it is sent, packed or not.
-        let digest = Data(ChainHash.of(body).bytes).base64EncodedString()
+        let digest = Data(ChainHash.of(packed.body).bytes).base64EncodedString()
         request.headers.add(name: "Content-Digest", value: "sha-256=:\(digest):")
-        request.body = .bytes(body)
+        request.body = .bytes(packed.body)
         let clients = await current()
         do {
             let response = try await clients.batches.execute(request, timeout: ClientPair.uploadTimeout)
-            let outcome = try await Self.read(response, answering: batch)
+            let outcome = try await Self.read(response, answering: packed.batch)
             await clients.end()
-            return outcome
+            return (outcome, response.headers.contains(name: "Accept-Encoding"))
         } catch {
             await clients.end()
-            return .noAnswer(Self.explain(error))
+            return (.noAnswer(Self.explain(error)), false)
         }
     }
 

@@ -111,18 +111,26 @@ public struct StrictJSON {
     }
 
     private mutating func number() throws(JSONProblem) -> JSONValue {
-        let start = position
-        _ = take(UInt8(ascii: "-"))
+        let isNegative = take(UInt8(ascii: "-"))
         let digits = position
-        while let byte = next, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) { position += 1 }
+        var value: Int64 = 0
+        var isBeyond = false
+        while let byte = next, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) {
+            position += 1
+            let digit = Int64(byte - UInt8(ascii: "0"))
+            let (tenfold, overflow) = value.multipliedReportingOverflow(by: 10)
+            // Downwards for a negative one: there is one more of them.
+            let (sum, carry) =
+                isNegative ? tenfold.subtractingReportingOverflow(digit) : tenfold.addingReportingOverflow(digit)
+            isBeyond = isBeyond || overflow || carry
+            value = sum
+        }
         guard position > digits else { throw problem("a digit was expected") }
         if bytes[digits] == UInt8(ascii: "0"), position > digits + 1 { throw problem("a number with a leading zero") }
         if let byte = next, [UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E")].contains(byte) {
             throw problem("a number that is not written as a whole one")
         }
-        guard let value = Int64(String(decoding: bytes[start..<position], as: UTF8.self)) else {
-            throw problem("a number beyond 64 bits")
-        }
+        guard !isBeyond else { throw problem("a number beyond 64 bits") }
         return .integer(value)
     }
 

@@ -86,7 +86,7 @@ public struct UplinkSession: Hashable, Sendable {
         }
         failures += 1
         switch outcome {
-        case .status(413, _) where batch.records.count > 1: return halve(batch)
+        case .status(413, _) where batch.count > 1: return halve(batch)
         case .status(401, _), .status(403, _), .status(409, _):
             condition = .refused
             return .retry(after: Self.refusedPause)
@@ -100,7 +100,7 @@ public struct UplinkSession: Hashable, Sendable {
             return backOff(using: &generator)
         case .status(400..<500, _):
             condition = .answersWrongly
-            if batch.records.count > 1 { return halve(batch) }
+            if batch.count > 1 { return halve(batch) }
             return setAside(batch)
         case .invalidAnswer, .status(200..<300, _):
             condition = .answersWrongly
@@ -135,7 +135,7 @@ public struct UplinkSession: Hashable, Sendable {
     }
 
     private mutating func halve(_ batch: Batch) -> UplinkAction {
-        batchLimit = max(1, batch.records.count / 2)
+        batchLimit = max(1, batch.count / 2)
         return .shrink(to: batchLimit)
     }
 

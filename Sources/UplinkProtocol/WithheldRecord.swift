@@ -46,7 +46,7 @@ extension JSONValue {
 extension Batch {
     /// The batch of one ledger record, with a `WithheldRecord` in its place. Nil for any other batch.
     public func withholding(reason: String) -> Batch? {
-        guard log == .ledger, records.count == 1, !isWithheld,
+        guard log == .ledger, count == 1, !isWithheld,
             let withheld = records.first.flatMap({ WithheldRecord(of: $0, reason: reason) })
         else { return nil }
         return Batch(
@@ -55,5 +55,5 @@ extension Batch {
     }
 
     /// Whether it holds a `WithheldRecord` and nothing else.
-    public var isWithheld: Bool { records.count == 1 && records.first?.isWithheldRecord == true }
+    public var isWithheld: Bool { log == .ledger && count == 1 && records.first?.isWithheldRecord == true }
 }

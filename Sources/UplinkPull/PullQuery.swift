@@ -21,6 +21,30 @@ struct PullRefusal: Error {
     }
 }
 
+/// The forms in which records are given out.
+enum PullType: CaseIterable {
+    case records, lines, columns
+
+    /// - Parameter name: a range of an Accept field. Nil for what there is not of this log.
+    init?(_ name: String, of log: UplinkProtocol.Log) {
+        switch name {
+        case "*/*", "application/*": self = .records
+        default:
+            guard let type = Self.allCases.first(where: { $0.name == name }), type != .columns || log == .telemetry
+            else { return nil }
+            self = type
+        }
+    }
+
+    var name: String {
+        switch self {
+        case .records: BatchForm.records.contentType
+        case .lines: "application/x-ndjson"
+        case .columns: BatchForm.columns.contentType
+        }
+    }
+}
+
 /// What a consumer asks for.
 struct PullQuery {
     /// Nil: what it acknowledged last.
@@ -29,11 +53,11 @@ struct PullQuery {
     let limit: Int
     /// Seconds
     let wait: Int64
-    let isNDJSON: Bool
+    let type: PullType
 
     private static let usualLimit: Int64 = 500
 
-    init(_ request: Request) throws(PullRefusal) {
+    init(_ request: Request, of log: UplinkProtocol.Log) throws(PullRefusal) {
         cursor = try Self.number("cursor", in: 0...Int64.max, request)
         limit = Int(try Self.number("limit", in: 1...Int64(PullServer.mostRecords), request) ?? Self.usualLimit)
         wait = try Self.number("wait", in: 0...PullServer.longestWaitSeconds, request) ?? 0
@@ -44,10 +68,13 @@ struct PullQuery {
         let accepted = (request.headers[.accept] ?? "*/*").split(separator: ",").map { part in
             part.prefix { $0 != ";" }.filter { !$0.isWhitespace }.lowercased()
         }
-        isNDJSON =
-            accepted.first { ["application/x-ndjson", "application/json"].contains($0) } == "application/x-ndjson"
-        guard isNDJSON || accepted.contains(where: { ["application/json", "application/*", "*/*"].contains($0) })
-        else { throw PullRefusal(.notAcceptable, "records come as application/json or application/x-ndjson") }
+        let types = accepted.compactMap { PullType($0, of: log) }
+        guard let first = types.first else {
+            let known = PullType.allCases.filter { $0 != .columns || log == .telemetry }
+            throw PullRefusal(
+                .notAcceptable, "records come as \(known.map(\.name).joined(separator: " or "))")
+        }
+        type = first
     }
 
     private static func number(
@@ -59,21 +86,5 @@ struct PullQuery {
                 .badRequest, "'\(name)' is a whole number from \(range.lowerBound) to \(range.upperBound)")
         }
         return number
-    }
-
-    /// Where a consumer that asked after `cursor` must go on, when what it asked for was evicted: the oldest
-    /// cursor from which nothing is missing. Nil when nothing was.
-    static func oldestCursor(_ records: [(sequence: Int64, json: JSONValue)], asked cursor: Int64) -> Int64? {
-        var oldest: Int64?
-        var next = cursor + 1
-        for record in records {
-            let gap = record.json.object?["gap"]?.object
-            let isEvicted = gap?["reason"]?.string?.hasPrefix("evicted") ?? false
-            guard isEvicted || (gap == nil && record.sequence != next) else { break }
-            oldest = isEvicted ? record.sequence : record.sequence - 1
-            next = record.sequence + 1
-            if !isEvicted { break }
-        }
-        return oldest
     }
 }

@@ -118,30 +118,30 @@ public struct PullServer: Sendable {
 
     private func records(_ request: Request, _ context: PullContext, _ consumer: String) async throws -> Response {
         let log = try log(context)
-        let query = try PullQuery(request)
+        let query = try PullQuery(request, of: log)
         let known = try await source.log(log, for: consumer)
         if let epoch = query.epoch, epoch != known.epoch {
             return Self.gone("the log began anew: its epoch is \(known.epoch)", epoch: known.epoch, oldest: 0)
         }
         let cursor = query.cursor ?? known.acknowledged
-        var records = try await source.records(
+        var page = try await source.page(
             of: log, after: cursor, limit: query.limit, byteLimit: Self.largestAnswer)
-        if records.isEmpty, query.wait > 0 {
+        if page.isEmpty, query.wait > 0 {
             await cancelWhenGracefulShutdown {
                 await source.waitForMore(of: log, than: cursor, seconds: query.wait)
             }
-            records = try await source.records(
+            page = try await source.page(
                 of: log, after: cursor, limit: query.limit, byteLimit: Self.largestAnswer)
         }
-        if let oldest = PullQuery.oldestCursor(records, asked: cursor) {
+        if let oldest = page.oldestCursor(asked: cursor) {
             return Self.gone("records after \(cursor) were evicted", epoch: known.epoch, oldest: oldest)
         }
         let head = try await source.chainHead()
-        guard
-            let batch = Batch(
-                gateway: source.gateway, epoch: known.epoch, log: log, chainHead: head, records: records)
-        else { return Response(status: .noContent) }
-        return query.isNDJSON ? Self.lines(batch) : Self.body(.ok, "application/json", batch.bytes)
+        let form: BatchForm = query.type == .columns ? .columns : .records
+        guard let batch = page.batch(gateway: source.gateway, epoch: known.epoch, chainHead: head, form: form) else {
+            return Response(status: .noContent)
+        }
+        return query.type == .lines ? Self.lines(batch) : Self.body(.ok, query.type.name, batch.bytes)
     }
 
     /// One record a line, each in the bytes that are hashed and pushed; the rest of the batch as header fields.

@@ -18,6 +18,49 @@ public struct PullLog: Hashable, Sendable {
     }
 }
 
+/// A run of one log.
+public enum PullPage: Sendable {
+    case ledger([(sequence: Int64, json: JSONValue)])
+    case telemetry([TelemetryEntry])
+
+    var isEmpty: Bool {
+        switch self {
+        case .ledger(let records): records.isEmpty
+        case .telemetry(let entries): entries.isEmpty
+        }
+    }
+
+    /// The batch that a push of it would carry; nil where it is empty.
+    /// - Parameter form: columns are for the telemetry log only.
+    func batch(gateway: GatewayID, epoch: String, chainHead: ChainHead, form: BatchForm) -> Batch? {
+        switch self {
+        case .ledger(let records):
+            return Batch(gateway: gateway, epoch: epoch, log: .ledger, chainHead: chainHead, records: records)
+        case .telemetry(let entries):
+            let batch = Batch(gateway: gateway, epoch: epoch, chainHead: chainHead, entries: entries)
+            return form == .columns ? batch : batch?.asRecords
+        }
+    }
+
+    /// Where a consumer that asked after `cursor` must go on, when what it asked for was evicted: the oldest
+    /// cursor from which nothing is missing. Nil when nothing was; the ledger log is never evicted.
+    func oldestCursor(asked cursor: Int64) -> Int64? {
+        guard case .telemetry(let entries) = self else { return nil }
+        var oldest: Int64?
+        var next = cursor + 1
+        for entry in entries {
+            guard case .gap(let sequence, _, let reason) = entry else {
+                if entry.sequence != next { oldest = entry.sequence - 1 }
+                break
+            }
+            guard reason.hasPrefix("evicted") else { break }
+            oldest = sequence
+            next = sequence + 1
+        }
+        return oldest
+    }
+}
+
 /// Why the gateway cannot answer now.
 public struct PullProblem: Error, Hashable, Sendable {
     public let reason: String
@@ -29,11 +72,11 @@ public struct PullProblem: Error, Hashable, Sendable {
 public protocol PullSource: Sendable {
     var gateway: GatewayID { get }
     func log(_ log: Log, for consumer: String) async throws(PullProblem) -> PullLog
-    /// The records after a number, in order, at most so many and about so many bytes; the first one whatever its
+    /// What comes after a number, in order, at most so many and about so many bytes; the first one whatever its
     /// length.
-    func records(
+    func page(
         of log: Log, after sequence: Int64, limit: Int, byteLimit: Int
-    ) async throws(PullProblem) -> [(sequence: Int64, json: JSONValue)]
+    ) async throws(PullProblem) -> PullPage
     func chainHead() async throws(PullProblem) -> ChainHead
     /// Moves the cursor of a consumer forward; what is older, or was never there, moves nothing.
     func acknowledge(_ log: Log, through sequence: Int64, for consumer: String) async throws(PullProblem)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CDiskRecorder
 import Metering
+import SampleLoad
 import Storage
 import UplinkProtocol
 

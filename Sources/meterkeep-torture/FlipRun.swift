@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import SampleLoad
 import Storage
 import UplinkProtocol
 

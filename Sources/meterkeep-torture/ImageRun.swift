@@ -1,6 +1,7 @@
 import CDiskRecorder
 import Foundation
 import Metering
+import SampleLoad
 import Storage
 import UplinkProtocol
 

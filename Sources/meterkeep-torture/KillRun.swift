@@ -3,6 +3,7 @@ import Failpoints
 import Foundation
 import Metering
 import Prepaid
+import SampleLoad
 import Storage
 import UplinkProtocol
 

@@ -1,7 +1,8 @@
 import ArgumentParser
-import CZlib
+import Compression
 import Foundation
 import Metering
+import SampleLoad
 import Storage
 import UplinkProtocol
 
@@ -16,7 +17,8 @@ struct StorageBench: AsyncParsableCommand {
 
     private static let meters = 64
     private static let secondsPerScan = 300
-    private static let batchRecords = 200
+    /// As `uplink.batch_records` is by default.
+    private static let batchRecords = 500
     private static let offlineBytes = 64.0 * 1024 * 1024
 
     func run() async throws {
@@ -33,15 +35,17 @@ struct StorageBench: AsyncParsableCommand {
         var waiting: [Reading] = []
         for scan in 0..<total {
             let at = moment(scan * Self.secondsPerScan)
-            waiting += try model.scan(at: at, after: Int64(Self.secondsPerScan))
+            waiting += model.scan(at: at, after: Int64(Self.secondsPerScan))
             guard (scan + 1) % scans == 0 else { continue }
             if scan < scans { before = try Self.writtenBytes() }
             readings += waiting.count
-            try store.commit(readings: waiting, lastAccepted: try model.marks(at: at))
+            try store.commit(readings: waiting, lastAccepted: model.marks(at: at))
             try store.advanceCursor(of: "push", through: store.lastSequence)
             waiting = []
         }
-        let wire = try Self.wireBytes(store)
+        let wire = try Self.wireBytes(store, records: Self.batchRecords)
+        let liveWire = try Self.wireBytes(store, records: Self.meters)
+        let recordsWire = try Self.wireBytes(store, records: Self.batchRecords, form: .records)
         try store.close()
         let written = try Self.writtenBytes() - before
         let size = try FileManager.default.attributesOfItem(atPath: file)[.size] as? Int ?? 0
@@ -54,6 +58,9 @@ struct StorageBench: AsyncParsableCommand {
         print1("flash_bytes_per_reading", Double(written) / Double(readings), "bytes")
         print1("rest_bytes_per_reading", rest, "bytes")
         print1("wire_bytes_per_reading", wire, "bytes")
+        // One scan by itself, as it goes up live; and the form for platforms that take no columns.
+        print1("wire_bytes_per_live_reading", liveWire, "bytes")
+        print1("wire_bytes_per_reading_as_record", recordsWire, "bytes")
         print1("offline_days_in_64mb", offline, "days")
     }
 
@@ -64,15 +71,21 @@ struct StorageBench: AsyncParsableCommand {
         return Int(line?.dropFirst("write_bytes: ".count) ?? "") ?? 0
     }
 
-    /// Gzipped bytes of a reading within a full batch, as it goes upstream.
-    private static func wireBytes(_ store: TelemetryStore) throws -> Double {
-        let records = try store.records(after: store.lastSequence - Int64(batchRecords) * 4, limit: batchRecords)
-        let body = JSONValue.array(records.map(\.json)).canonicalBytes()
-        var target = [UInt8](repeating: 0, count: body.count + 1024)
-        var length = uLongf(target.count)
-        guard compress2(&target, &length, body, uLong(body.count), Z_DEFAULT_COMPRESSION) == Z_OK else {
-            throw SetupProblem("zlib refuses a batch")
+    /// Gzipped bytes of a reading in a batch of so many, as it goes upstream, with all that is around it.
+    private static func wireBytes(_ store: TelemetryStore, records: Int, form: BatchForm = .columns) throws -> Double {
+        var entries: [TelemetryEntry] = []
+        while entries.count < records {
+            let after = entries.last?.sequence ?? store.lastSequence - Int64(batchRecords) * 4
+            let more = try store.entries(after: after, limit: records - entries.count)
+            guard !more.isEmpty else { break }
+            entries += more
         }
-        return Double(length) / Double(records.count)
+        let gateway = try need(GatewayID(rawValue: "SITE-1"))
+        let columns = Batch(
+            gateway: gateway, epoch: store.epoch,
+            chainHead: ChainHead(sequence: 1, hash: .genesis(gateway: "SITE-1", epoch: store.epoch)), entries: entries)
+        guard let batch = form == .columns ? columns : columns?.asRecords, let packed = Gzip.compress(batch.bytes)
+        else { throw SetupProblem("a batch cannot be packed") }
+        return Double(packed.count) / Double(batch.count)
     }
 }

@@ -19,9 +19,9 @@ struct Bare: AsyncParsableCommand {
         abstract: "Send the batches of a telemetry.db through gzip and TLS, and nothing else; prints records a second.")
     @Argument(help: "The file.") var path: String
     @Argument(help: "A folder for certificates.") var folder: String
-    @Option(help: "Records in a batch.") var batch = 200
+    @Option(help: "Records in a batch.") var batch = 500
     @Option(help: "How many batches; they are sent over and over until so many records are through.") var batches = 200
-    @Option(help: "How many records in all.") var records = 100_000
+    @Option(help: "How many records in all.") var records = 553_000
 
     func run() async throws {
         let bodies = try self.bodies()
@@ -50,26 +50,24 @@ struct Bare: AsyncParsableCommand {
         _ = try? await running.value
     }
 
-    private func bodies() throws -> [[UInt8]] {
+    private func bodies() throws -> [(bytes: [UInt8], records: Int)] {
         let store = try TelemetryStore(path: path, newEpoch: "0123456789abcdef")
         guard let gateway = GatewayID(rawValue: "DEMO-1") else { return [] }
         let head = ChainHead(sequence: 0, hash: .genesis(gateway: "DEMO-1", epoch: "0123456789abcdef"))
-        var bodies: [[UInt8]] = []
+        var bodies: [(bytes: [UInt8], records: Int)] = []
         var cursor: Int64 = 0
         while bodies.count < batches {
-            let records = try store.records(after: cursor, limit: batch).map { (sequence: $0.sequence, json: $0.json) }
-            guard
-                let made = Batch(
-                    gateway: gateway, epoch: store.epoch, log: .telemetry, chainHead: head, records: records)
+            let entries = try store.entries(after: cursor, limit: batch)
+            guard let made = Batch(gateway: gateway, epoch: store.epoch, chainHead: head, entries: entries)
             else { break }
-            bodies.append(made.bytes)
+            bodies.append((made.bytes, made.count))
             cursor = made.last
         }
         try store.close()
         return bodies
     }
 
-    private func send(_ bodies: [[UInt8]], port: Int) async throws -> Int {
+    private func send(_ bodies: [(bytes: [UInt8], records: Int)], port: Int) async throws -> Int {
         guard !bodies.isEmpty else { throw ValidationError("\(path) holds no readings; make it with 'fill'") }
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile("\(folder)/ca.pem"))
@@ -78,14 +76,16 @@ struct Bare: AsyncParsableCommand {
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: .init(tlsConfiguration: tls))
         let clock = ContinuousClock()
         let start = clock.now
-        var sent = 0
+        var (sent, next) = (0, 0)
         while sent < records {
+            let body = bodies[next % bodies.count]
             var request = HTTPClientRequest(url: "https://localhost:\(port)/")
             request.method = .POST
-            request.body = .bytes(Gzip.compress(bodies[sent / batch % bodies.count]) ?? [])
+            request.body = .bytes(Gzip.compress(body.bytes) ?? [])
             let response = try await client.execute(request, timeout: .seconds(30))
             _ = try await response.body.collect(upTo: 1024)
-            sent += batch
+            sent += body.records
+            next += 1
         }
         let seconds = (clock.now - start) / .seconds(1)
         try await client.shutdown()

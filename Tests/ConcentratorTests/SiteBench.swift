@@ -30,7 +30,7 @@ final class SiteBench {
             path: folder.appending(path: "ledger.db").path, gateway: gateway, newEpoch: "0123456789abcdef")
         let telemetry = TelemetryService(
             store: try TelemetryStore(path: folder.appending(path: "telemetry.db").path, newEpoch: "fedcba9876543210"),
-            interval: .seconds(1), zone: .utc, changed: Bell())
+            interval: .seconds(1), commitInterval: .seconds(1), zone: .utc, changed: Bell())
         site = SiteService(
             ledger: ledger, ballast: Ballast(path: ledger.path + ".ballast", bytes: 4096), profiles: profiles,
             clock: clock, zone: .utc, staleAfter: .seconds(60),

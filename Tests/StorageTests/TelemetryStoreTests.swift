@@ -106,6 +106,87 @@ struct TelemetryStoreTests {
         }
     }
 
+    @Test("read on and on in portions, by several readers in turn, the log is the same")
+    func readers() throws {
+        let store = try store()
+        for group in 0..<6 {
+            try store.commit(readings: try (1...40).map { try reading(Int64(group * 40 + $0)) }, lastAccepted: [:])
+        }
+        let all = try store.records(after: 0, limit: 10_000).map(TelemetryEntry.init)
+        #expect(all.count == 240)
+        var heard: [Int: [TelemetryEntry]] = [:]
+        for _ in 0..<240 {
+            for (reader, limit) in [1, 30, 7, 100, 240].enumerated() {
+                let last = heard[reader]?.last?.sequence ?? 0
+                let entries = try store.entries(after: last, limit: limit)
+                #expect(entries.count <= limit)
+                #expect(entries.isEmpty == (last == 240))
+                heard[reader, default: []] += entries
+            }
+        }
+        for entries in heard.values { #expect(entries == all) }
+    }
+
+    @Test("numbers that were given out before their readings were written are a gap after a sudden end")
+    func reservation() throws {
+        var group = TelemetryStore.Group()
+        group.readings = try (1...5).map { try reading($0) }
+        group.reserve = 100
+        do {
+            let store = try store()
+            try store.commit(group)
+            #expect(store.lastSequence == 5 && store.reservedSequence == 105)
+            // Readings up to here went upstream from memory, and were acknowledged; then the power went.
+            try store.advanceCursor(of: "push", through: 9)
+            #expect(try store.cursor(of: "push") == 9)
+        }
+        let store = try store()
+        #expect(try store.cursor(of: "push") == 0)
+        // The gap's own number is one that no reading had.
+        #expect(try store.records(after: 5, limit: 10).map(\.sequence) == [106])
+        #expect(
+            try store.records(after: 5, limit: 10).first?.body
+                == .gap(count: 101, reason: "not written before a sudden end"))
+        try store.commit(readings: [try reading(6)], lastAccepted: [:])
+        #expect(try store.records(after: 106, limit: 10).map(\.sequence) == [107])
+        #expect(try store.records(after: 0, limit: 10).map(\.sequence) == [1, 2, 3, 4, 5, 106, 107])
+    }
+
+    @Test("an end in order leaves no gap; readings that had to be given up leave one")
+    func reservationInOrder() throws {
+        var group = TelemetryStore.Group()
+        group.reserve = 100
+        group.readings = [try reading(1)]
+        do {
+            let store = try store()
+            try store.commit(group)
+            group.skipped = 3
+            group.reserve = 0
+            try store.commit(group)
+            try store.close()
+        }
+        let store = try store()
+        let records = try store.records(after: 0, limit: 10)
+        #expect(records.map(\.sequence) == [1, 4, 5])
+        #expect(records[1].body == .gap(count: 3, reason: TelemetryStore.skippedReason))
+        #expect(store.lastSequence == 5 && store.reservedSequence == 5)
+    }
+
+    @Test("a file of the version before is taken over as it is")
+    func migration() throws {
+        do { try store().commit(readings: try (1...5).map { try reading($0) }, lastAccepted: [:]) }
+        let raw = try DatabaseQueue(path: directory.path + "/telemetry.db")
+        try raw.writeWithoutTransaction { database in
+            try database.execute(sql: "ALTER TABLE telemetry_head DROP COLUMN reserved; PRAGMA user_version = 1")
+        }
+        try raw.close()
+        let store = try store(epoch: "t2")
+        #expect(store.epoch == "t1")
+        #expect(try store.records(after: 0, limit: 10).map(\.sequence) == [1, 2, 3, 4, 5])
+        try store.commit(readings: [try reading(6)], lastAccepted: [:])
+        #expect(store.lastSequence == 6)
+    }
+
     @Test("over the bound the oldest go, what nobody had leaves a gap record, and the file stays within its bound")
     func eviction() throws {
         let store = try store(largestBytes: 128 * 1024)

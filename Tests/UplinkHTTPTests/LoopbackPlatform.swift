@@ -126,3 +126,11 @@ func readings(_ range: ClosedRange<Int64>) throws -> Batch {
             gateway: gateway, epoch: "e1", log: .telemetry,
             chainHead: ChainHead(sequence: 0, hash: .genesis(gateway: "G-1", epoch: "e1")), records: records))
 }
+
+/// The same as columns.
+func columnReadings(_ range: ClosedRange<Int64>) throws -> Batch {
+    let batch = try readings(range)
+    let entries = try #require(try batch.entries())
+    return try #require(
+        Batch(gateway: batch.gateway, epoch: batch.epoch, chainHead: batch.chainHead, entries: entries))
+}

@@ -139,6 +139,26 @@ struct TransportTests {
         }
     }
 
+    @Test("a platform that takes no columns gets records from then on; what it has taken is the same")
+    func noColumns() async throws {
+        let certificates = try Certificates()
+        try await withPlatform(certificates) { server, store, port in
+            let columns = try columnReadings(1...40)
+            #expect(columns.form == .columns && columns.bytes.count < columns.asRecords.bytes.count / 4)
+            try await withClient(certificates.address(port: port)) { client in
+                #expect(isAcknowledged(await client.send(columns)))
+                server.faults.set(.status(415, retryAfter: nil), on: .batches, count: 1)
+                #expect(client.pack(columns).batch.form == .columns)
+                #expect(isAcknowledged(await client.send(columns)))
+                #expect(client.pack(columns).batch.form == .records)
+                let more = try columnReadings(30...60)
+                #expect(isAcknowledged(await client.send(more)))
+            }
+            #expect(try store.count(of: .telemetry) == 60)
+            #expect(try store.gateways().first?.faults == 0)
+        }
+    }
+
     @Test("a fault that is asked for, for as long as it was asked for")
     func faults() async throws {
         let certificates = try Certificates()

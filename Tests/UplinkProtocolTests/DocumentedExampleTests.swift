@@ -32,6 +32,18 @@ struct DocumentedExampleTests {
         0xD6, 0x30, 0x9B, 0xA5, 0x0D, 0x5F, 0x1D, 0xDC, 0x86, 0x64, 0x12, 0x55, 0x31, 0xB8,
     ]
 
+    @Test("the columns are what the code makes of their readings")
+    func columns() throws {
+        let text = try block("columns")
+        let batch = try Batch(bytes: Array(text.utf8))
+        let entries = try #require(try batch.entries())
+        #expect(entries.count == 3)
+        let third = try block("third")
+        #expect(entries.last?.record.json.canonicalText == third)
+        let made = Batch(gateway: batch.gateway, epoch: batch.epoch, chainHead: batch.chainHead, entries: entries)
+        #expect(made.map { String(decoding: $0.bytes, as: UTF8.self) } == text)
+    }
+
     @Test("is what the code computes")
     func chain() throws {
         let genesis = ChainHash.genesis(gateway: "DEMO-1", epoch: "0123456789abcdef")

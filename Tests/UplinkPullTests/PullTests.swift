@@ -18,9 +18,13 @@ struct PullTests {
             #expect(page.status == 200 && page.type == "application/json")
             let batch = try Batch(bytes: page.bytes)
             let pushed = Batch(
-                gateway: bench.source.gateway, epoch: "e1", log: .telemetry, chainHead: bench.source.chainHead(),
-                records: bench.source.records(of: .telemetry, after: 2, limit: 3, byteLimit: .max))
-            #expect(batch == pushed && page.bytes == pushed?.bytes)
+                gateway: bench.source.gateway, epoch: "e1", chainHead: bench.source.chainHead(),
+                entries: bench.source.readings(after: 2, limit: 3))
+            #expect(batch == pushed?.asRecords && page.bytes == pushed?.asRecords.bytes)
+            let columns = try await bench.ask(
+                .GET, "\(Self.telemetry)?cursor=2&limit=3",
+                accept: "application/vnd.meterkeep.columns+json, application/json")
+            #expect(columns.type == "application/vnd.meterkeep.columns+json" && columns.bytes == pushed?.bytes)
             let lines = try await bench.ask(
                 .GET, "\(Self.telemetry)?cursor=2&limit=3", accept: "application/x-ndjson")
             #expect(lines.type == "application/x-ndjson")

@@ -60,13 +60,23 @@ final class TableSource: PullSource {
         }
     }
 
-    func records(
+    func page(
         of log: UplinkProtocol.Log, after sequence: Int64, limit: Int, byteLimit: Int
-    ) -> [(sequence: Int64, json: JSONValue)] {
-        let all = state.withLock { state in
-            log == .ledger ? state.ledger : state.readings.map { ($0.sequence, $0.json) }
+    ) -> PullPage {
+        state.withLock { state in
+            switch log {
+            case .ledger: .ledger(Array(state.ledger.filter { $0.sequence > sequence }.prefix(limit)))
+            case .telemetry: .telemetry(Self.readings(of: state, after: sequence, limit: limit))
+            }
         }
-        return Array(all.filter { $0.sequence > sequence }.prefix(limit))
+    }
+
+    func readings(after sequence: Int64, limit: Int) -> [TelemetryEntry] {
+        state.withLock { Self.readings(of: $0, after: sequence, limit: limit) }
+    }
+
+    private static func readings(of state: State, after sequence: Int64, limit: Int) -> [TelemetryEntry] {
+        state.readings.filter { $0.sequence > sequence }.prefix(limit).map(TelemetryEntry.init)
     }
 
     func chainHead() -> ChainHead { state.withLock { $0.head } }

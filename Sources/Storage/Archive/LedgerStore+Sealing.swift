@@ -1,6 +1,7 @@
 internal import GRDB
 private import Glibc
 public import Metering
+internal import Synchronization
 internal import UplinkProtocol
 
 extension LedgerStore {
@@ -13,7 +14,9 @@ extension LedgerStore {
     /// - Parameter monthStart: the first moment of the month that now runs, at the site.
     /// - Returns: what was sealed; nil where nothing was to be.
     public func seal(before monthStart: WallTime) throws(StorageError) -> SealedMonth? {
-        guard let stretch = try handle.read({ try Self.stretch(before: monthStart, in: $0) }) else { return nil }
+        let consumers = awaited.withLock { $0 }
+        let stretch = try handle.read { try Self.stretch(before: monthStart, consumers: consumers, in: $0) }
+        guard let stretch else { return nil }
         let archive = archive
         if mkdir(archive.folder, 0o750) != 0, errno != EEXIST {
             throw .unusable(path: archive.folder, reason: String(cString: strerror(errno)))
@@ -46,6 +49,9 @@ extension LedgerStore {
         }
     }
 
+    /// Months are sealed once these have acknowledged them; whoever else has a cursor is not waited for.
+    public func wait(for consumers: Set<String>) { awaited.withLock { $0 = consumers } }
+
     /// Sealed months, oldest first.
     public func sealedMonths() throws(StorageError) -> [SealedMonth] {
         try handle.read { try SealedMonthTable.all(in: $0) }
@@ -75,7 +81,9 @@ extension LedgerStore {
 
     /// What is to be sealed next: from the last seal to the last record before the first trusted one of this
     /// month. The order of records is that of their numbers; times only say where the month ends.
-    private static func stretch(before monthStart: WallTime, in database: Database) throws -> Stretch? {
+    private static func stretch(
+        before monthStart: WallTime, consumers: Set<String>?, in database: Database
+    ) throws -> Stretch? {
         let newest = try SealedMonthTable.newest(in: database)
         let from = newest?.last ?? 0
         let next = try Int64.fetchOne(
@@ -84,7 +92,7 @@ extension LedgerStore {
             arguments: [from, monthStart.millisecondsSince1970])
         let head = try LedgerWriter.head(database).sequence
         let last = next.map { $0 - 1 } ?? head
-        guard last > from, try Cursors.least(in: database) >= last else { return nil }
+        guard last > from, try Cursors.least(of: consumers, in: database) >= last else { return nil }
         let first = try LedgerRow.fetch(database, where: "ledger.sequence = ?", [from + 1]).first
         guard let first else { throw DamagedContent("record \(from + 1) is missing") }
         return Stretch(first: from + 1, last: last, previous: newest?.lastHash ?? first.previous)

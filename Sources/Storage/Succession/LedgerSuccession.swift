@@ -35,6 +35,8 @@ struct LedgerSuccession {
 
     private static let readyPrefix = "next-"
     private static let asidePrefix = "before-"
+    /// Older ledgers that are kept beside the present one; who needs more copies them away.
+    private static let mostAside = 8
     /// Suspects that are named in the record; more say nothing more.
     private static let namedSuspects = 20
 
@@ -78,6 +80,8 @@ struct LedgerSuccession {
             try DurableFile.move(folder + "/ledger.db", to: directory + "/ledger.db")
         }
         guard rmdir(folder) == 0 else { throw DurableFile.failure(folder) }
+        // What cannot be removed is in nobody's way.
+        try? DurableFile.keepNewest(Self.mostAside, withPrefix: Self.asidePrefix, in: directory)
         // Nothing was there to be moved.
         return rmdir(aside) == 0 ? nil : aside
     }

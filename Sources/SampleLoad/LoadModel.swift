@@ -1,39 +1,42 @@
-import Metering
+public import Metering
 
 /// Meters whose values move as those of rooms do: a noisy voltage, a load that is switched now and then,
 /// counters that follow it.
-struct LoadModel {
-    static let valuesPerReading = 20
+public struct LoadModel {
     private var generator = SeededGenerator(seed: 7)
     private var watts: [Int64]
     private var wattSeconds: [Int64]
 
-    init(meters: Int) {
+    public init(meters: Int) {
         watts = Array(repeating: 100, count: meters)
         wattSeconds = (0..<meters).map { Int64($0) * 3_600_000_000 }
     }
 
     /// 20 values a meter, so many seconds after the scan before.
-    mutating func scan(at: Timestamp, after seconds: Int64) throws -> [Reading] {
-        try watts.indices.map { meter in
+    public mutating func scan(at: Timestamp, after seconds: Int64) -> [Reading] {
+        watts.indices.compactMap { meter in
             if Int.random(in: 0..<6, using: &generator) == 0 {
                 watts[meter] = [0, 60, 100, 180, 700, 2000].randomElement(using: &generator) ?? 0
             }
             wattSeconds[meter] += watts[meter] * seconds
             // 60 ms a poll.
             let milliseconds = Int64(60 * meter)
-            return Reading(
-                meter: try need(MeterID(rawValue: "M-\(meter)")),
-                at: Timestamp(
-                    boot: at.boot, monotonic: at.monotonic + .milliseconds(milliseconds),
-                    wall: at.wall + .milliseconds(milliseconds), trust: at.trust), values: values(of: meter))
+            return MeterID(rawValue: "M-\(meter)").map { name in
+                Reading(
+                    meter: name,
+                    at: Timestamp(
+                        boot: at.boot, monotonic: at.monotonic + .milliseconds(milliseconds),
+                        wall: at.wall + .milliseconds(milliseconds), trust: at.trust), values: values(of: meter))
+            }
         }
     }
 
-    func marks(at: Timestamp) throws -> [CircuitID: CounterMark] {
+    /// The counters of all meters.
+    public func marks(at: Timestamp) -> [CircuitID: CounterMark] {
         var marks: [CircuitID: CounterMark] = [:]
         for meter in watts.indices {
-            marks[try need(CircuitID(rawValue: "M-\(meter)"))] = CounterMark(value: wattSeconds[meter] / 3600, at: at)
+            guard let circuit = CircuitID(rawValue: "M-\(meter)") else { continue }
+            marks[circuit] = CounterMark(value: wattSeconds[meter] / 3600, at: at)
         }
         return marks
     }
