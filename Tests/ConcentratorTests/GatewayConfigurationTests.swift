@@ -155,7 +155,7 @@ struct GatewayConfigurationTests {
         #expect(platform.url == "https://platform.example:8443")
         #expect(platform.authorityPath == "/etc/meterkeep/ca.pem")
         #expect(platform.minimumTLS == .v13)
-        #expect(uplink.batchRecords == 200)
+        #expect(uplink.batchRecords == 500)
         #expect(try shipped(with: "metrics").metricsPort == 9464)
         #expect(try shipped(with: "pull").pull != nil)
         #expect(try shipped(with: "mqtt").broker != nil)
