@@ -154,7 +154,7 @@ public final class RunningGateway: Sendable {
             group.addTask { await self.keepTime() }
             group.addTask { await self.keepReadings() }
             group.addTask { await self.keepHouse() }
-            group.addTask { await self.patrol() }
+            group.addTask { await self.settings.patrol() }
             if let uplink { group.addTask { await uplink.run() } }
             group.addTask { await self.others.run() }
             group.addTask { await self.failure.wait() }
@@ -203,12 +203,6 @@ public final class RunningGateway: Sendable {
             await clerk.sealMonths()
             try? await Task.sleep(for: .seconds(3_600))
         }
-    }
-
-    /// Looks at what the meters hold; where nobody asked for that, only waits for the end.
-    private func patrol() async {
-        await settings.patrol()
-        while !Task.isCancelled { try? await Task.sleep(for: .seconds(3_600)) }
     }
 
     /// For a start without a clock that keeps the time: see `meterkeep raise-clock`.

@@ -11,6 +11,8 @@ public struct SiteImport: Sendable {
     /// What new accounts bring along.
     public let openings: [AccountID: Money]
     let protections: [CircuitID: ImportedProtection]
+    /// What the settings of meters should be: of the meters with a cell in such a column.
+    public let expected: [MeterID: [SettingName: SettingValue]]
 
     /// The columns, in any order. A relay board has the first four only.
     public static let columns = [
@@ -18,6 +20,8 @@ public struct SiteImport: Sendable {
         "overdraft", "hoarding_cap", "opening_balance", "rated_watts", "overload_watts",
         "forbidden_appliances", "breaker_bus", "breaker_unit", "breaker_point",
     ]
+    /// What a meter's own settings should be, one column each: `expect_ct_ratio`.
+    public static let expectedColumns = SettingName.allCases.filter(\.canBeExpected).map { "expect_\($0.rawValue)" }
 
     /// - Throws: every problem, with its line.
     public init(
@@ -30,6 +34,7 @@ public struct SiteImport: Sendable {
         site = StoredSite(meters: reader.meters, accounts: reader.accounts, circuits: reader.circuits)
         openings = reader.openings
         protections = reader.protections
+        expected = reader.expected
     }
 }
 
@@ -44,6 +49,7 @@ private struct ImportReader {
     var circuits: [StoredCircuit] = []
     var openings: [AccountID: Money] = [:]
     var protections: [CircuitID: ImportedProtection] = [:]
+    var expected: [MeterID: [SettingName: SettingValue]] = [:]
     private var lineOfAddress: [UnitAddress: Int] = [:]
     private var lineOfBreaker: [BreakerAddress: Int] = [:]
 
@@ -60,10 +66,11 @@ private struct ImportReader {
             refuse(0, "the file is empty", "start from etc/meters.example.csv")
             return
         }
-        for name in header.cells where !SiteImport.columns.contains(name) {
+        let columns = SiteImport.columns + SiteImport.expectedColumns
+        for name in header.cells where !columns.contains(name) {
             refuse(
                 header.number, "the column '\(name)' is unknown",
-                ConfigurationNode.suggestion(for: name, among: SiteImport.columns))
+                ConfigurationNode.suggestion(for: name, among: columns))
         }
         if Set(header.cells).count != header.cells.count {
             refuse(header.number, "a column is there twice", "remove one of the two")
@@ -104,6 +111,7 @@ private struct ImportReader {
             line.refuse("the meter '\(id)' is there twice", "give each device its own name")
         }
         meters.append(SiteMeter(id: id, address: address, profile: name))
+        readExpected(line, meter: id, profile: profile)
         guard profile.billing != nil else {
             if !line.text("account").isEmpty {
                 line.refuse("'\(name)' measures nothing, so it cannot have an account", "move the account to its meter")
@@ -111,6 +119,24 @@ private struct ImportReader {
             return
         }
         readCircuit(line, meter: id, address: address, profile: profile)
+    }
+
+    private mutating func readExpected(_ line: ImportLine, meter: MeterID, profile: MeterProfile) {
+        for setting in SettingName.allCases where setting.canBeExpected {
+            let column = "expect_\(setting.rawValue)"
+            let text = line.text(column)
+            guard !text.isEmpty else { continue }
+            guard let definition = profile.settings.first(where: { $0.name == setting }) else {
+                line.refuse("'\(profile.id)' has no setting '\(setting.rawValue)'", "leave '\(column)' empty")
+                continue
+            }
+            guard let value = SettingValue(text: text), definition.encode(value) != nil else {
+                line.refuse(
+                    "\(column) '\(text)' is no value that this model can hold", "write it like 8.8, as the manual does")
+                continue
+            }
+            expected[meter, default: [:]][setting] = value
+        }
     }
 
     private mutating func readCircuit(

@@ -4,6 +4,7 @@ internal import MeterProfiles
 internal import Metering
 internal import Prepaid
 internal import Storage
+internal import UplinkProtocol
 
 /// What an import did.
 public struct ImportSummary: Hashable, Sendable {
@@ -51,6 +52,13 @@ extension SiteService {
                     })
             }
         }
+        for (meter, values) in plan.expected.sorted(by: { $0.key < $1.key }) {
+            let settings = expected.replacing(.meter(meter), with: values, by: "import", at: now.wall)
+            transaction.settings.append(
+                Setting(
+                    .expectedSettings, of: ExpectedSettings.Subject.meter(meter).description,
+                    settings.isEmpty ? nil : settings.json))
+        }
         let newAccounts = plan.site.accounts.count { knownAccounts[$0.id] == nil }
         let newMeters = plan.site.meters.count { meters[$0.id] == nil }
         var note = LedgerChange()
@@ -79,10 +87,13 @@ extension SiteService {
     func load(_ site: StoredSite, lastAccepted: [CircuitID: CounterMark]) {
         let running = Dictionary(
             groups.values.flatMap(\.circuits).map { ($0.circuit.id, $0) }, uniquingKeysWith: { first, _ in first })
+        let before = meters
         meters = Dictionary(uniqueKeysWithValues: site.meters.map { ($0.id, $0) })
         lastSettledDay = nil
         calendar = site.settings.calendar
         accountDefaults = site.settings.accountDefaults
+        for meter in site.meters where before[meter.id] != meter { checkSoon(meter.id) }
+        adopt(site.settings.expected)
         (groups, groupOfCircuit, groupOfAccount, circuitOfMeter, circuitOfBreaker) = ([:], [:], [:], [:], [:])
         let states = site.circuits.compactMap { circuit in
             state(

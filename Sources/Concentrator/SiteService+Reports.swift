@@ -21,6 +21,7 @@ extension SiteService {
         case .lost(let meter, let now): note(Event(.meterLost, .meter(meter), ["reason": reason(of: meter)]), at: now)
         case .found(let meter, let now):
             note(Event(.meterFound, .meter(meter)), at: now)
+            checkSoon(meter)
             for (breaker, circuit) in circuitOfBreaker where breaker.device == meters[meter]?.address {
                 if let key = groupOfCircuit[circuit] { groups[key]?.deviceReturned(of: circuit) }
             }
@@ -39,6 +40,7 @@ extension SiteService {
         case .busLost(let bus, let reason, let now): note(Event(.busLost, .bus(bus), ["reason": reason]), at: now)
         case .busFound(let bus, let now):
             note(Event(.busFound, .bus(bus)), at: now)
+            for meter in meters.values where meter.address.bus == bus { checkSoon(meter.id) }
             for (breaker, circuit) in circuitOfBreaker where breaker.device.bus == bus {
                 if let key = groupOfCircuit[circuit] { groups[key]?.deviceReturned(of: circuit) }
             }

@@ -56,6 +56,10 @@ public actor SiteService {
     var toldBoundary: WallTime?
     /// How far ahead boundaries are looked for.
     static let boundaryOutlook: Duration = .seconds(600)
+    /// What meters should hold, as commands and imports said.
+    var expected = ExpectedSettings()
+    /// What they hold is to be looked at before their turn.
+    var metersToCheck: Set<MeterID> = []
     /// What new accounts start from.
     var accountDefaults: AccountSettings?
     /// Watches commands that force circuits off.

@@ -16,6 +16,9 @@ struct MeterRoutes: Sendable {
         router.post("/v1/buses/:bus/address") { request, context in
             await setAddress(context.parameters.get("bus") ?? "", request)
         }
+        router.post("/v1/meters/:meter/address") { request, context in
+            await move(context.parameters.get("meter") ?? "", request)
+        }
         router.post("/v1/replace") { request, _ in await replace(request) }
     }
 
@@ -28,17 +31,21 @@ struct MeterRoutes: Sendable {
         var rows: [JSONValue] = []
         for meter in meters {
             guard let found = await gateway.settings.read(meter) else { continue }
-            rows += found.comparisons.map { Self.row($0, of: meter) }
+            rows += found.comparisons.map { Self.row($0, of: meter, said: found.expected[$0.definition.name]) }
         }
         return answer(.ok, .array(rows))
     }
 
-    private static func row(_ comparison: SettingComparison, of meter: SiteMeter) -> JSONValue {
+    private static func row(
+        _ comparison: SettingComparison, of meter: SiteMeter, said: ExpectedSetting?
+    ) -> JSONValue {
         .object([
             "meter": .string(meter.id.rawValue), "setting": .string(comparison.definition.name.rawValue),
             "unit": .string(comparison.definition.unit),
             "found": comparison.found.map { .string($0.description) } ?? .null,
             "expected": comparison.expected.map { .string($0.description) } ?? .null,
+            "by": said.map { .string($0.by) } ?? .null,
+            "since_ms": (said?.since?.millisecondsSince1970).map(JSONValue.integer) ?? .null,
             "verdict": .string(comparison.verdict.rawValue),
             "writable": .boolean(comparison.definition.write != nil),
         ])
@@ -83,6 +90,18 @@ struct MeterRoutes: Sendable {
             old, to: new, profile: query.get("profile") ?? "", on: bus.id)
         guard outcome == .set else { return refuse(.unprocessableContent, outcome.description) }
         return answer(.ok, .object(["unit": .integer(Int64(new))]))
+    }
+
+    private func move(_ name: String, _ request: Request) async -> Response {
+        guard let id = MeterID(rawValue: name), let meter = await gateway.site.meter(id) else {
+            return unknownMeter(name)
+        }
+        guard let new = request.uri.queryParameters.get("to", as: UInt8.self), (1...247).contains(new) else {
+            return refuse(.unprocessableContent, "an address is a number from 1 to 247")
+        }
+        let outcome = await gateway.settings.move(meter, to: new)
+        if case .refused(let reason) = outcome { return refuse(.unprocessableContent, reason) }
+        return answer(.ok, .object(["unit": .integer(Int64(new)), "outcome": .string(outcome.description)]))
     }
 
     private func replace(_ request: Request) async -> Response {

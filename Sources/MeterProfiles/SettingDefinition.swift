@@ -1,30 +1,5 @@
 public import Metering
 
-/// What a setting of a meter is for.
-public enum SettingName: String, Hashable, Sendable, CaseIterable, Comparable {
-    /// The meter's own clock, in the site's local time.
-    case clock
-    /// The Modbus address of the meter.
-    case address
-    case baudCode = "baud_code"
-    case parityCode = "parity_code"
-    case currentRatio = "ct_ratio"
-    case voltageRatio = "pt_ratio"
-    case alarm1 = "alarm_1"
-    case alarm2 = "alarm_2"
-    case overloadLimit = "overload_limit"
-    case overdraftLimit = "overdraft_limit"
-    case hoardingLimit = "hoarding_limit"
-    case malignantThreshold = "malignant_threshold"
-    /// The price of a unit in the meter's own tariff.
-    case price
-    case emergencyAmount = "emergency_amount"
-    case serialNumber = "serial_number"
-    case firmwareVersion = "firmware_version"
-
-    public static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
-}
-
 /// How a meter's clock stands in its registers.
 public enum ClockLayout: String, Hashable, Sendable, CaseIterable {
     /// Three registers, six bytes of two decimal digits: year of the century, month, day, hour, minute, second.
@@ -35,34 +10,6 @@ public enum ClockLayout: String, Hashable, Sendable, CaseIterable {
     case words = "words_ymdhms"
 
     public var registerCount: Int { self == .words ? 6 : 3 }
-}
-
-/// A setting's value as a meter holds it.
-public enum SettingValue: Hashable, Sendable, CustomStringConvertible {
-    /// Thousandths of the unit that the manual prints.
-    case number(Int64)
-    /// Local time of the site, to the second.
-    case clock(LocalTime)
-
-    /// `8.8`, `2026-03-01 12:00:05`
-    public var description: String {
-        switch self {
-        case .number(let thousandths): Self.decimal(thousandths)
-        case .clock(let time):
-            "\(time.date) \(Self.twoDigits(time.millisecondOfDay / 3_600_000)):"
-                + "\(Self.twoDigits(time.millisecondOfDay / 60_000 % 60)):"
-                + Self.twoDigits(time.millisecondOfDay / 1000 % 60)
-        }
-    }
-
-    private static func twoDigits(_ number: Int64) -> String { (number < 10 ? "0" : "") + String(number) }
-
-    private static func decimal(_ thousandths: Int64) -> String {
-        let (whole, rest) = thousandths.magnitude.quotientAndRemainder(dividingBy: 1000)
-        var fraction = String(String(rest + 1000).dropFirst())
-        while fraction.hasSuffix("0") { fraction.removeLast() }
-        return (thousandths < 0 ? "-" : "") + String(whole) + (fraction.isEmpty ? "" : ".\(fraction)")
-    }
 }
 
 /// A register that a meter keeps for itself: not measured, set once and looked at now and then.

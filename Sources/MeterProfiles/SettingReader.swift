@@ -1,4 +1,5 @@
 internal import ConfigurationReader
+internal import Metering
 
 /// Reads the settings of a profile: one line a setting.
 enum SettingReader {
@@ -75,21 +76,5 @@ enum SettingReader {
             return nil
         }
         return number
-    }
-}
-
-extension SettingValue {
-    /// Reads `8.8`, `-1`: a number with three digits after the point at most; nil for anything else.
-    public init?(text: String) {
-        let isNegative = text.hasPrefix("-")
-        let digits = isNegative ? String(text.dropFirst()) : text
-        if digits == "0" {
-            self = .number(0)
-            return
-        }
-        guard let factor = ScaleFactor(decimal: digits), 1000 % factor.denominator == 0 else { return nil }
-        let (value, overflow) = factor.numerator.multipliedReportingOverflow(by: 1000 / factor.denominator)
-        guard !overflow else { return nil }
-        self = .number(isNegative ? -value : value)
     }
 }

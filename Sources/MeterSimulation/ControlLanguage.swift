@@ -1,8 +1,11 @@
+internal import Metering
+
 /// The commands of the control channel: a line in, a line of JSON out.
 public enum ControlLanguage {
     public static let help = """
         set DEVICE load WATTS               change the base load
         set DEVICE appliance NAME on|off    switch an appliance
+        set DEVICE setting NAME VALUE       turn a setting at the display: 8.8; a clock: 2026-03-01T12:30:00
         fault DEVICE FAULT on|off           \(Fault.allCases.map(\.rawValue).joined(separator: ", "))
         speed N                             energy runs N times as fast as the clock
         meter DEVICE                        true energy, power, supply, energy used since the supply was cut
@@ -35,6 +38,11 @@ public enum ControlLanguage {
                 change(words[1], host) { device in
                     if isOn { device.load.appliances.insert(words[3]) } else { device.load.appliances.remove(words[3]) }
                 })
+        case ("set", 5) where words[2] == "setting":
+            guard let name = SettingName(rawValue: words[3]), let value = SettingValue(display: words[4]),
+                host.withWorld({ $0.device(words[1]) })?.settings.holds(name) == true
+            else { return .answer(refusal("'\(words[3]) \(words[4])' is no setting of this device")) }
+            return .answer(change(words[1], host) { $0.turn(name, to: value) })
         case ("fault", 4):
             guard let fault = Fault(rawValue: words[2]), let isOn = isOn(words[3]) else {
                 return .answer(refusal("'\(words[2]) \(words[3])' is no fault with on or off"))

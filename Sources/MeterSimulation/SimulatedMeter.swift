@@ -1,5 +1,5 @@
 public import MeterProfiles
-private import Metering
+internal import Metering
 
 /// A meter, or a relay board, as its profile describes it. A value: time and chance are arguments.
 public struct SimulatedMeter: Sendable {
@@ -12,7 +12,7 @@ public struct SimulatedMeter: Sendable {
     /// Seconds since the start, for its clock.
     public var seconds: Double = 0
     /// What it keeps for itself.
-    private var settings: SimulatedSettings
+    private(set) var settings: SimulatedSettings
     /// True energy since the start, in milliwatt-hours; what the register shows is rounded from it.
     public private(set) var energyMilliwattHours: Int64
     /// True energy at the last time the supply was cut; nil while it is on.
@@ -120,6 +120,11 @@ public struct SimulatedMeter: Sendable {
                     ?? false
         }
         return profile.relay?.points.contains { $0.open == write || $0.close == write } ?? false
+    }
+
+    /// Somebody turns a setting at the display.
+    mutating func turn(_ setting: SettingName, to value: SettingValue) {
+        settings.turn(setting, to: value, seconds: seconds)
     }
 
     /// Takes a write to its switches or its settings.

@@ -57,9 +57,35 @@ struct SimulatedSettings: Sendable {
         return nil
     }
 
+    func holds(_ name: SettingName) -> Bool { definitions.contains { $0.name == name } }
+
+    /// Somebody turns a setting at the display.
+    mutating func turn(_ name: SettingName, to value: SettingValue, seconds: Double) {
+        switch value {
+        case .clock(let time): (clock, clockSetAt) = (time, seconds)
+        case .number: values[name] = definitions.first { $0.name == name }?.encode(value) ?? values[name]
+        }
+    }
+
     private func time(at seconds: Double) -> LocalTime {
         let passed = Int64(max(0, seconds - clockSetAt) * 1000) + clock.millisecondOfDay
         return LocalTime(
             date: clock.date.adding(days: Int(passed / 86_400_000)), millisecondOfDay: passed % 86_400_000)
+    }
+}
+
+extension SettingValue {
+    /// As it is turned at a display: `8.8`, `2026-03-01T12:30:00`.
+    init?(display text: String) {
+        let parts = text.split(separator: "T").map(String.init)
+        guard parts.count == 2 else {
+            self.init(text: text)
+            return
+        }
+        let time = parts[1].split(separator: ":").compactMap { Int64($0) }
+        guard let date = CivilDate(iso: parts[0]), time.count == 3, (0...23).contains(time[0]),
+            (0...59).contains(time[1]), (0...59).contains(time[2])
+        else { return nil }
+        self = .clock(LocalTime(date: date, millisecondOfDay: ((time[0] * 60 + time[1]) * 60 + time[2]) * 1000))
     }
 }

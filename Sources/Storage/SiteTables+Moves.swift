@@ -29,6 +29,8 @@ extension SiteTables {
                     try SettingTable.put(Setting(kind, of: name, nil), in: database)
                 }
             }
+            let subject = ExpectedSettings.Subject.meter(meter).description
+            try SettingTable.put(Setting(.expectedSettings, of: subject, nil), in: database)
             try database.execute(
                 sql: "UPDATE meter SET bus = ?, unit = 1 WHERE id = ?",
                 arguments: [removed + meter.rawValue, meter.rawValue])

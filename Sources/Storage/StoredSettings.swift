@@ -22,12 +22,14 @@ public enum SettingKind: String, Hashable, Sendable, CaseIterable {
     case calendar
     /// Of the site: the settings of new accounts.
     case accountDefaults = "account_defaults"
+    /// Of a meter or a model: what should be in its settings.
+    case expectedSettings = "expected_settings"
 }
 
 /// One document to be kept.
 public struct Setting: Hashable, Sendable {
     public let kind: SettingKind
-    /// The account or the circuit; `site` for what holds everywhere.
+    /// The account or the circuit; a meter or a model as `ExpectedSettings.Subject` names it; `site` for what holds everywhere.
     public let subject: String
     /// Nil takes it back.
     public let document: JSONValue?
@@ -50,6 +52,7 @@ public struct StoredSettings: Hashable, Sendable {
     public var circuitRules: [CircuitID: CircuitRules] = [:]
     public var calendar = SiteCalendar.plain
     public var accountDefaults: AccountSettings?
+    public var expected = ExpectedSettings()
 
     public init() {}
 
@@ -72,6 +75,11 @@ public struct StoredSettings: Hashable, Sendable {
                 try MalignantLoadSettings(json: document)
         case .calendar: calendar = try SiteCalendar(json: document)
         case .accountDefaults: accountDefaults = try AccountSettings(json: document)
+        case .expectedSettings:
+            guard let subject = ExpectedSettings.Subject(name: subject) else {
+                throw FieldProblem(field: "subject", value: subject, reason: "is no meter and no model")
+            }
+            expected[subject] = try [SettingName: ExpectedSetting](json: document)
         }
     }
 

@@ -85,6 +85,8 @@ extension DaemonSocket {
 }
 
 extension String {
-    /// As a value in a URL's query.
-    var forQuery: String { addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? self }
+    /// As a value in a URL's query, or a part of its path: names of things stay as they are.
+    var forQuery: String {
+        addingPercentEncoding(withAllowedCharacters: .alphanumerics.union(CharacterSet(charactersIn: "-._"))) ?? self
+    }
 }

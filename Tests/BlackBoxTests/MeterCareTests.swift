@@ -31,6 +31,7 @@ struct MeterCareTests {
               - { name: clock, address: 0x003C, clock: bcd_ymdhms, write: multiple }
               - { name: overload_limit, address: 0x0050, scale: 0.01, unit: kW, write: single, factory: 5.5 }
               - { name: serial_number, address: 0x0060, encoding: u32, factory: 4711 }
+              - { name: address, address: 0x0070, write: single }
             """)
     }
 
@@ -66,11 +67,7 @@ struct MeterCareTests {
     @Test("settings are compared and set, a meter gets its address, another is replaced")
     func care() throws {
         let simulator = try startSimulator()
-        let section = "meter_settings: { patrol_minutes: 1, expected: { clocked: { overload_limit: 8.8 } } }"
-        try bench.write(
-            "gateway.yaml",
-            bench.configuration(port: "\(bench.folder)/bus1", extra: section)
-                .replacing("\(Bench.root.path)/etc/profiles", with: "profiles"))
+        try configure()
         let daemon = try bench.startDaemon()
         let file = try bench.write(
             "meters.csv",
@@ -84,6 +81,106 @@ struct MeterCareTests {
         #expect(daemon.finish().code == 0)
         simulator.signal(SIGTERM)
         #expect(simulator.finish().code == 0)
+    }
+
+    /// In a time zone where no midnight and no full hour is near.
+    private func configure() throws {
+        let minute = Calendar(identifier: .iso8601).component(.minute, from: Date())
+        let section = """
+            meter_settings: { patrol_minutes: 1, expected: { clocked: { overload_limit: 8.8 } } }
+            time_zone: \((15...45).contains(minute) ? "UTC" : "Asia/Kolkata")
+            """
+        try bench.write(
+            "gateway.yaml",
+            bench.configuration(port: "\(bench.folder)/bus1", extra: section)
+                .replacing("\(Bench.root.path)/etc/profiles", with: "profiles"))
+    }
+
+    @Test("expected settings of a meter outlive the daemon; a returned meter is looked at; its clock is kept; it moves")
+    func patrol() throws {
+        let simulator = try startSimulator()
+        try configure()
+        var daemon = try bench.startDaemon()
+        let file = try bench.write(
+            "meters.csv",
+            """
+            meter,bus,unit,profile,account,customer,price,rated_watts,expect_overload_limit
+            M-1,bus1,1,clocked,A-1,C-1,0.5,10000000,5.5
+            """)
+        #expect(try meterkeep("import", file).code == 0)
+        try bench.until("it answers") { try bench.ask("status").object?["answering"]?.integer == 1 }
+        #expect(try row("overload_limit")["by"] == .string("import"))
+        #expect(try verdict("overload_limit") == "agrees")
+        // The simulated clock starts at midnight: it is left alone there, and set when somebody has turned it.
+        #expect(try verdict("clock") == "differs")
+        let near = try meterkeep("settings", "apply", "--meter", "M-1", "--settings", "clock", "--yes")
+        #expect(near.code == 65 && near.text.contains("too near to midnight or a full hour"), "\(near.text)")
+        try turn("clock", "2026-03-01T12:30:00")
+        let set = try meterkeep("settings", "apply", "--meter", "M-1", "--settings", "clock", "--yes")
+        #expect(set.code == 0, "\(set.text)")
+        #expect(try verdict("clock") == "agrees")
+
+        let expected = try meterkeep("settings", "expect", "--meter", "M-1", "overload_limit=7.7")
+        #expect(expected.code == 0, "\(expected.text)")
+        try told("setting_differs", 1)
+        daemon.signal(SIGKILL)
+        _ = daemon.finish()
+        daemon = try bench.startDaemon()
+        #expect(try row("overload_limit")["by"] == .string("operator"))
+        let refused = try meterkeep("settings", "expect", "--meter", "M-1", "ct_ratio=40")
+        #expect(refused.code == 65 && refused.text.contains("unknown_setting"), "\(refused.text)")
+        try told("setting_differs", 2)
+        let (said, code) = try meterkeep("settings", "apply", "--meter", "M-1", "--yes")
+        #expect(code == 0, "\(said)")
+        try told("setting_written", 1)
+        try told("setting_agrees", 1)
+
+        // Its supply fails, and somebody turns it back meanwhile.
+        try control("fault", "M-1", "dead", "on")
+        try bench.until("it is lost") { try count("meter_lost") == 1 }
+        try turn("overload_limit", "1.1")
+        try turn("clock", "2026-03-01T12:30:00")
+        try control("fault", "M-1", "dead", "off")
+        try told("setting_differs", 3)
+        try told("meter_clock_set", 2)
+        #expect(try verdict("clock") == "agrees")
+
+        let moved = try meterkeep("address", "--meter", "M-1", "--to", "33", "--yes")
+        #expect(moved.code == 0, "\(moved.text)")
+        try bench.until("it answers there") { try bench.ask("status").object?["answering"]?.integer == 1 }
+        let taken = try meterkeep("address", "--meter", "M-1", "--to", "9", "--yes")
+        #expect(taken.code == 65 && taken.text.contains("something answers at unit 9"), "\(taken.text)")
+        #expect(try bench.ask("ledger", "verify").object?["sound"]?.boolean == true)
+        daemon.signal(SIGTERM)
+        #expect(daemon.finish().code == 0)
+        simulator.signal(SIGTERM)
+        _ = simulator.finish()
+    }
+
+    private func control(_ words: String...) throws {
+        let (text, code) = try Program.run("metersim", ["control", "\(bench.folder)/sim.sock"] + words)
+        #expect(code == 0 && !text.contains("error"), "\(text)")
+    }
+
+    private func turn(_ setting: String, _ value: String) throws {
+        try control("set", "M-1", "setting", setting, value)
+    }
+
+    private func events() throws -> [Substring] {
+        try meterkeep("ledger", "export", "--all").text.split(separator: "\n")
+    }
+
+    private func count(_ code: String) throws -> Int { try events().count { $0.contains(code) } }
+
+    /// The event is in the ledger so many times.
+    private func told(_ code: String, _ times: Int) throws {
+        try bench.until("\(times) times \(code)") { try count(code) >= times }
+        #expect(try count(code) == times)
+    }
+
+    private func row(_ setting: String) throws -> [String: JSONValue] {
+        let rows = try bench.ask("settings", "--meter", "M-1").array?.compactMap(\.object) ?? []
+        return rows.first { $0["setting"]?.string == setting } ?? [:]
     }
 
     private func verdict(_ setting: String) throws -> String? {

@@ -89,6 +89,63 @@ struct MeterCommandTests {
         #expect(try await bench.send("add_meter", fields).outcome == outcome)
     }
 
+    @Test("what a meter should hold: of the meter before its model, with who said it and since when, for good")
+    func expectedSettings() async throws {
+        let bench = try await SiteBench(count: 3)
+        func expect(_ subject: String, _ settings: String) async throws -> CommandRecord {
+            try await bench.send("expected_settings", "{\(subject),\"settings\":\(settings)}")
+        }
+        let model = "\"profile\":\"acrel-ddsy1352-block\""
+        #expect(try await expect(model, "{\"ct_ratio\":\"40\",\"pt_ratio\":\"1\"}").outcome == "applied")
+        let mixed = try await expect("\"meters\":[\"M-1\",\"M-7\"]", "{\"ct_ratio\":\"60\"}")
+        #expect(mixed.detail == ["M-1": "applied", "M-7": "unknown_meter"])
+        #expect(try await expect(model, "{\"alarm_1\":\"40\"}").outcome == "unknown_setting")
+        #expect(try await expect(model, "{\"ct_ratio\":\"70000\"}").outcome == "value_out_of_range")
+        #expect(try await expect("\"profile\":\"nothing\"", "{}").outcome == "unknown_profile")
+        func check() async {
+            let expected = await bench.site.expected
+            #expect(expected.expected(.currentRatio, of: bench.meters[0])?.value == .number(60_000))
+            #expect(expected.expected(.voltageRatio, of: bench.meters[0])?.value == .number(1_000))
+            #expect(expected.expected(.currentRatio, of: bench.meters[1])?.value == .number(40_000))
+            #expect(expected.expected(.currentRatio, of: bench.meters[1])?.by == "platform")
+            #expect(expected.expected(.currentRatio, of: bench.meters[1])?.since != nil)
+            #expect(expected.expected(.alarm1, of: bench.meters[1]) == nil)
+        }
+        await check()
+        #expect(await bench.site.metersToCheck == Set(bench.meters.map(\.id)))
+        await bench.site.loadAnew()
+        await check()
+        // Said again, it keeps its first moment; taken back, the model's holds again.
+        let before = await bench.site.expected
+        _ = try await expect(model, "{\"ct_ratio\":\"40\",\"pt_ratio\":\"1\"}")
+        #expect(await bench.site.expected == before)
+        _ = try await expect("\"meters\":[\"M-1\"]", "{}")
+        #expect(
+            await bench.site.expected.expected(.currentRatio, of: bench.meters[0])?.value == .number(40_000))
+        // A meter that is taken out takes along what was expected of it.
+        _ = try await expect("\"meters\":[\"M-2\"]", "{\"ct_ratio\":\"60\"}")
+        #expect(try await bench.send("remove_meter", "{\"meter\":\"M-2\"}").outcome == "applied")
+        #expect(await bench.site.expected[.meter(bench.meters[1].id)].isEmpty)
+        #expect(try await bench.site.isSound())
+    }
+
+    @Test("a meter that came back is looked at before its turn")
+    func returned() async throws {
+        let bench = try await SiteBench(count: 2)
+        let meter = bench.meters[0]
+        for meter in bench.meters { await bench.site.beginCheck(of: meter.id) }
+        await bench.report(meter, energy: 1000)
+        await bench.report(bench.meters[1], energy: 1000)
+        #expect(await bench.site.metersOnPatrol().early.isEmpty)
+        await bench.site.take(.lost(meter.id, at: bench.clock.now()))
+        await bench.site.take(.found(meter.id, at: bench.clock.now()))
+        await bench.report(meter, energy: 1000)
+        let patrol = await bench.site.metersOnPatrol()
+        #expect(patrol.early == [meter] && patrol.others == [bench.meters[1]])
+        await bench.site.beginCheck(of: meter.id)
+        #expect(await bench.site.metersOnPatrol().early.isEmpty)
+    }
+
     @Test("meters are read out of their turn, and the command is answered when the last is heard")
     func readNow() async throws {
         let bench = try await SiteBench(count: 2)

@@ -81,6 +81,22 @@ struct CommandTests {
         #expect(refused.problem?.contains("colour") == true)
     }
 
+    @Test(
+        "expected settings that say nothing clear are refused",
+        arguments: [
+            ("{\"settings\":{}}", "names nothing"),
+            ("{\"meters\":[\"M-1\"],\"profile\":\"x\",\"settings\":{}}", "stands instead of 'meters'"),
+            ("{\"meters\":[\"M-1\"]}", "is missing"),
+            ("{\"meters\":[\"M-1\"],\"settings\":{\"clock\":\"1\"}}", "is no setting that can be expected"),
+            ("{\"meters\":[\"M-1\"],\"settings\":{\"ct_ratio\":\"1.2345\"}}", "is not decimal text"),
+            ("{\"meters\":[\"M-1\"],\"settings\":{\"ct_ratio\":40}}", "is not text"),
+        ])
+    func unclear(fields: String, reason: String) throws {
+        let json = try StrictJSON.parse(
+            "{\"id\":\"k\",\"kind\":\"expected_settings\",\"expected_settings\":\(fields)}")
+        #expect(try Command(json: json).problem?.contains(reason) == true)
+    }
+
     @Test("the samples are all the kinds there are")
     func complete() { #expect(samples.map(\.0) == Command.kinds) }
 
@@ -185,6 +201,7 @@ private let samples: [(String, String)] = [
         """
     ),
     ("remove_meter", "{\"meter\":\"M-1\"}"),
+    ("expected_settings", "{\"meters\":[\"M-1\"],\"settings\":{\"ct_ratio\":\"40\",\"overload_limit\":\"8.8\"}}"),
     ("read_now", "{\"meters\":[\"M-1\"]}"),
     ("time", "{\"wall_ms\":1800000000000}"),
     ("reload", "{}"),

@@ -66,6 +66,7 @@ struct CommandWork {
     var rebuildsSite = false
     var calendar: SiteCalendar?
     var accountDefaults: AccountSettings?
+    var expected: ExpectedSettings?
     var forcedOffs: MassGuard?
     var confirmsCuts = false
     var restarts = false

@@ -77,7 +77,7 @@ extension SiteService {
         case .circuits(let circuits, let change):
             return apply(change, to: circuits, command: command, from: origin, into: &work, now: now)
         case .site(let change): return apply(change, command: command, into: &work, now: now)
-        case .meter(let change): return apply(change, into: &work, now: now)
+        case .meter(let change): return apply(change, command: command, from: origin, into: &work, now: now)
         case .readNow(let meters): return beginReading(meters, command: command, now: now)
         case .time(let wall): return take(time: wall, now: now)
         case .unsupported: return .rejected("unsupported", ["kind": command.kind])
@@ -135,6 +135,7 @@ extension SiteService {
     private func adopt(_ work: CommandWork, now: Timestamp) {
         if let calendar = work.calendar { self.calendar = calendar }
         if let defaults = work.accountDefaults { accountDefaults = defaults }
+        if let expected = work.expected { adopt(expected) }
         if let guarding = work.forcedOffs { forcedOffs = guarding }
         if work.confirmsCuts { director.cuts.confirm() }
         for (key, group) in work.groups { adopt(group, key: key, orders: [], now: now) }

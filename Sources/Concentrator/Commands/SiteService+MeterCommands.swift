@@ -5,8 +5,13 @@ internal import Storage
 internal import UplinkProtocol
 
 extension SiteService {
-    func apply(_ change: MeterChange, into work: inout CommandWork, now: Timestamp) -> CommandAnswer {
+    func apply(
+        _ change: MeterChange, command: Command, from origin: CommandOrigin, into work: inout CommandWork,
+        now: Timestamp
+    ) -> CommandAnswer {
         switch change {
+        case .expect(let subjects, let values):
+            expect(values, of: subjects, command: command, from: origin, into: &work, now: now)
         case .add(let addition): add(addition, into: &work)
         case .replace(let exchange): replace(exchange, into: &work, now: now)
         case .remove(let meter): remove(meter, into: &work)

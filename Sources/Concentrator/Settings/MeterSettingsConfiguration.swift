@@ -1,9 +1,10 @@
 internal import ConfigurationReader
-public import MeterProfiles
+public import Metering
 
 /// What the meters of the site should hold, and how often that is looked at.
 public struct MeterSettingsConfiguration: Hashable, Sendable {
-    /// Between two looks at the same meter; nil: nobody looks but who asks.
+    /// Between two looks at the same meter; nil: only who asks looks, beside those that came back or of which
+    /// something else is expected now.
     public let patrolInterval: Duration?
     /// Whether meter clocks are kept within ten seconds.
     public let keepsClocks: Bool
@@ -32,8 +33,8 @@ public struct MeterSettingsConfiguration: Hashable, Sendable {
         var expected: [String: [SettingName: SettingValue]] = [:]
         for (profile, values) in section["expected"]?.entries ?? [] {
             for (name, value) in values.entries ?? [] {
-                guard let setting = SettingName(rawValue: name), setting != .clock, setting != .address else {
-                    let known = SettingName.allCases.filter { $0 != .clock && $0 != .address }.map(\.rawValue)
+                guard let setting = SettingName(rawValue: name), setting.canBeExpected else {
+                    let known = SettingName.allCases.filter(\.canBeExpected).map(\.rawValue)
                     value.refuse(
                         "'\(name)' is no setting that can be expected",
                         ConfigurationNode.suggestion(for: name, among: known))

@@ -7,6 +7,8 @@ internal import Prepaid
 public struct MeterSettings: Sendable {
     public let meter: SiteMeter
     public let comparisons: [SettingComparison]
+    /// Who said what should be there, and when.
+    public let expected: [SettingName: ExpectedSetting]
 }
 
 /// What came of setting something.
@@ -27,16 +29,18 @@ public enum SettingOutcome: Hashable, Sendable, CustomStringConvertible {
 /// Reads what meters keep for themselves, compares it with what it should be, and sets it when a person
 /// says so; clocks it keeps by itself.
 public actor SettingsService {
-    private let site: SiteService
-    private let profiles: ProfileLibrary
+    let site: SiteService
+    let profiles: ProfileLibrary
     private let clock: GatewayClock
     private let zone: TimeZoneTable
-    private let mailboxes: [BusID: BusMailbox]
+    let mailboxes: [BusID: BusMailbox]
     private let configuration: MeterSettingsConfiguration
     private let logger: Logger
     /// What the patrol said of each meter last.
     private var told: [MeterID: Set<SettingName>] = [:]
     private var lookedAt: [MeterID: MonotonicTime] = [:]
+    /// After it a clock that could not be set is looked at again.
+    private static let clockPause: Duration = .seconds(900)
 
     init(
         site: SiteService, profiles: ProfileLibrary, clock: GatewayClock, zone: TimeZoneTable,
@@ -55,27 +59,41 @@ public actor SettingsService {
     public func read(_ meter: SiteMeter) async -> MeterSettings? {
         guard let profile = profiles[meter.profile], let mailbox = mailboxes[meter.address.bus] else { return nil }
         let definitions = profile.settings.filter { $0.request != nil }
-        guard !definitions.isEmpty else { return MeterSettings(meter: meter, comparisons: []) }
+        guard !definitions.isEmpty else { return MeterSettings(meter: meter, comparisons: [], expected: [:]) }
         let errand = BusErrand(
             unit: meter.address.unit, profile: profile, steps: definitions.compactMap(\.request).map { .read($0) },
             goesOn: true)
         let outcomes = await mailbox.carryOut(errand)
+        let said = await expectations(of: meter)
         let comparisons = definitions.enumerated().map { index, definition in
             SettingComparison(
                 definition, found: outcomes.indices.contains(index) ? outcomes[index].value(definition) : nil,
-                expected: expected(definition, of: meter))
+                expected: expected(definition, of: meter, said))
         }
-        return MeterSettings(meter: meter, comparisons: comparisons)
+        return MeterSettings(meter: meter, comparisons: comparisons, expected: said)
+    }
+
+    /// What was said of a meter: by commands and imports, else by the configuration.
+    private func expectations(of meter: SiteMeter) async -> [SettingName: ExpectedSetting] {
+        let configured = (configuration.expected[meter.profile] ?? [:]).mapValues {
+            ExpectedSetting($0, by: "configuration", since: nil)
+        }
+        let said = await site.expected
+        return SettingName.allCases.reduce(into: configured) { result, name in
+            if let expected = said.expected(name, of: meter) { result[name] = expected }
+        }
     }
 
     /// What the site's time is on a clock's face.
     private var localNow: LocalTime { zone.local(at: clock.now().wall) }
 
-    private func expected(_ definition: SettingDefinition, of meter: SiteMeter) -> SettingValue? {
+    private func expected(
+        _ definition: SettingDefinition, of meter: SiteMeter, _ said: [SettingName: ExpectedSetting]
+    ) -> SettingValue? {
         switch definition.name {
         case .clock: clock.now().trust == .trusted ? .clock(localNow) : nil
         case .address: .number(Int64(meter.address.unit) * 1000)
-        default: configuration.expected[meter.profile]?[definition.name]
+        default: said[definition.name]?.value
         }
     }
 
@@ -91,6 +109,8 @@ public actor SettingsService {
             guard names?.contains(name) ?? (comparison.verdict == .differs) else { continue }
             outcomes.append((name, await apply(comparison, to: meter, actor: actor)))
         }
+        // That it agrees now is told too.
+        await site.checkSoon(meter.id)
         return outcomes
     }
 
@@ -101,7 +121,7 @@ public actor SettingsService {
         switch comparison.verdict {
         case .agrees: return .agreesAlready
         case .unreadable: return .refused("the meter does not say what it holds; nothing was written")
-        case .free: return .refused("nobody said what it should be; add it to meter_settings in gateway.yaml")
+        case .free: return .refused("nobody said what it should be; say it with meterkeep settings expect")
         case .differs: break
         }
         if MeterSettingsConfiguration.unwritable.contains(definition.name) {
@@ -139,26 +159,30 @@ public actor SettingsService {
 extension SettingsService {
     /// Looks at one meter after the other, slowly, until the task is cancelled.
     func patrol() async {
-        guard let interval = configuration.patrolInterval else { return }
         while !Task.isCancelled {
-            if let meter = await nextOnPatrol(interval) {
+            if let meter = await nextOnPatrol() {
                 lookedAt[meter.id] = clock.monotonicNow()
+                await site.beginCheck(of: meter.id)
                 await look(at: meter)
             }
             try? await Task.sleep(for: .seconds(1))
         }
     }
 
-    private func nextOnPatrol(_ interval: Duration) async -> SiteMeter? {
+    /// A meter that came back or of which something else is expected now, else one whose turn it is.
+    private func nextOnPatrol() async -> SiteMeter? {
         let now = clock.monotonicNow()
-        let meters = await site.answeringMeters()
-        let known = Set(meters.map(\.id))
+        let (early, others) = await site.metersOnPatrol()
+        let known = Set((early + others).map(\.id))
         told = told.filter { known.contains($0.key) }
-        return meters.first { meter in
-            guard profiles[meter.profile]?.settings.isEmpty == false else { return false }
-            return lookedAt[meter.id].map { now - $0 >= interval } ?? true
+        if let meter = early.first(where: { keepsSettings($0) }) { return meter }
+        guard let interval = configuration.patrolInterval else { return nil }
+        return others.first { meter in
+            keepsSettings(meter) && (lookedAt[meter.id].map { now - $0 >= interval } ?? true)
         }
     }
+
+    private func keepsSettings(_ meter: SiteMeter) -> Bool { profiles[meter.profile]?.settings.isEmpty == false }
 
     /// Tells what differs and was not told yet, and what agrees again; sets a clock that is off.
     private func look(at meter: SiteMeter) async {
@@ -169,11 +193,16 @@ extension SettingsService {
             if name == .clock, comparison.verdict == .differs, configuration.keepsClocks {
                 let outcome = await apply(comparison, to: meter, actor: "gateway")
                 logger.info("a meter clock is off", metadata: ["meter": "\(meter.id)", "outcome": "\(outcome)"])
+                // Too near to an hour: not a whole round later.
+                if outcome != .set, let interval = configuration.patrolInterval, interval > Self.clockPause {
+                    lookedAt[meter.id] = clock.monotonicNow() + (Self.clockPause - interval)
+                }
                 continue
             }
             let detail = [
                 "setting": name.rawValue, "found": comparison.found?.description ?? "unknown",
                 "expected": comparison.expected?.description ?? "unknown",
+                "expected_by": settings.expected[name]?.by ?? "gateway",
             ]
             switch comparison.verdict {
             case .differs where differing.insert(name).inserted:
@@ -213,58 +242,6 @@ extension SettingsService {
         let outcomes = await mailbox.carryOut(
             BusErrand(unit: device.address.unit, profile: profile, steps: [.read(request)]))
         return outcomes.last?.value(definition)?.description
-    }
-}
-
-// MARK: - Addresses
-
-extension SettingsService {
-    /// Gives a meter that is not installed yet another address: it must be the only one at its old address,
-    /// and nobody may answer at the new one.
-    public func setAddress(
-        _ old: UInt8, to new: UInt8, profile name: String, on bus: BusID
-    ) async -> SettingOutcome {
-        guard let profile = profiles[name], let mailbox = mailboxes[bus],
-            let definition = profile.settings.first(where: { $0.name == .address && $0.write != nil }),
-            let request = definition.request, let write = definition.writing(.number(Int64(new) * 1000))
-        else { return .refused("the profile '\(name)' does not say how an address from 1 to 247 is set") }
-        let installed = await site.devices(on: bus)
-        for unit in [old, new] {
-            if let meter = installed.first(where: { $0.address.unit == unit }) {
-                return .refused("unit \(unit) is that of meter \(meter.id); choose another address")
-            }
-        }
-        guard await ask(mailbox, profile, new, [.read(request)]) == .failed(.timeout) else {
-            return .refused("something answers at unit \(new) already; choose another address")
-        }
-        guard await ask(mailbox, profile, old, [.read(request)])?.value(definition) == .number(Int64(old) * 1000) else {
-            return .refused(
-                "no \(profile.title) answers at unit \(old) and says so; connect exactly one new meter, and check "
-                    + "its address and rate on its display")
-        }
-        // The answer may come from the old address, from the new one, or not at all: only the new address counts.
-        _ = await ask(mailbox, profile, old, [.write(write)])
-        let found = await ask(mailbox, profile, new, [.read(request)])?.value(definition)
-        let isSet = found == .number(Int64(new) * 1000)
-        await site.noteSetting(
-            Event(
-                .meterAddressSet, .bus(bus),
-                ["profile": name, "before": String(old), "wanted": String(new), "done": String(isSet)]),
-            actor: "operator")
-        return isSet
-            ? .set
-            : .refused(
-                "the meter does not answer at unit \(new); some models take an address only while their display is "
-                    + "in set-up mode, or after they were switched off and on")
-    }
-}
-
-extension SettingsService {
-    private func ask(
-        _ mailbox: BusMailbox, _ profile: MeterProfile, _ unit: UInt8, _ steps: [BusErrand.Step]
-    ) async -> BusErrand.Outcome? {
-        let outcomes = await mailbox.carryOut(BusErrand(unit: unit, profile: profile, steps: steps))
-        return outcomes.last
     }
 }
 

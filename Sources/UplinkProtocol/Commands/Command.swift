@@ -85,7 +85,7 @@ public struct Command: Hashable, Sendable {
         "decide_dispute", "price", "tariff", "account_settings", "account_rules", "account_defaults", "calendar",
         "timer", "switching", "overload", "malignant_load", "learn_appliance", "forget_appliance",
         "breaker_mode", "release_lockout", "allow_closing", "maintenance_lock", "confirm_cuts",
-        "add_meter", "replace_meter", "remove_meter", "read_now", "time", "reload",
+        "add_meter", "replace_meter", "remove_meter", "expected_settings", "read_now", "time", "reload",
     ]
 
     /// A command as it is sent.

@@ -53,6 +53,8 @@ public enum MeterChange: Hashable, Sendable {
     case add(MeterAddition)
     case replace(MeterExchange)
     case remove(MeterID)
+    /// What meters, or all meters of a model, should hold from now on: nothing but these values.
+    case expect([ExpectedSettings.Subject], [SettingName: SettingValue])
 }
 
 /// A meter that is to be added, with its circuit where it measures.

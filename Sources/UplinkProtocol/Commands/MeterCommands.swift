@@ -7,8 +7,20 @@ extension Command.Body {
         case "add_meter": return .meter(.add(try addition(&reader)))
         case "replace_meter": return .meter(.replace(try exchange(&reader)))
         case "remove_meter": return .meter(.remove(try reader.identifier("meter", Meter.self)))
+        case "expected_settings": return .meter(.expect(try subjects(&reader), try reader.settingValues("settings")))
         default: return nil
         }
+    }
+
+    /// Meters, or the one model whose meters are meant.
+    private static func subjects(_ reader: inout ObjectReader) throws(FieldProblem) -> [ExpectedSettings.Subject] {
+        guard let profile = try reader.optionalText("profile", longest: 64) else {
+            return try reader.identifiers("meters", Meter.self, most: Command.mostSubjects).map { .meter($0) }
+        }
+        guard reader.optional("meters") == nil, !profile.isEmpty else {
+            throw reader.problem("profile", value: profile, "stands instead of 'meters'")
+        }
+        return [.profile(profile)]
     }
 
     private static func addition(_ reader: inout ObjectReader) throws(FieldProblem) -> MeterAddition {
