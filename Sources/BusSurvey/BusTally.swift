@@ -112,6 +112,8 @@ public struct ResponseTimes: Hashable, Sendable {
 
     public init() {}
 
+    public var count: Int { counts.reduce(0) { $0 + Int($1) } }
+
     mutating func take(_ time: Duration) {
         let index = Self.steps.firstIndex { time <= $0 } ?? Self.steps.count
         counts[index] = counts[index] == .max ? .max : counts[index] + 1
@@ -121,7 +123,7 @@ public struct ResponseTimes: Hashable, Sendable {
     /// The time within which so many thousandths of the answers started, to a quarter of it; nil before
     /// the first.
     public func quantile(perMille: Int) -> Duration? {
-        let total = counts.reduce(0) { $0 + Int($1) }
+        let total = count
         guard let longest, total > 0 else { return nil }
         let wanted = max(1, (total * min(max(perMille, 0), 1000) + 999) / 1000)
         var seen = 0

@@ -15,10 +15,22 @@ extension ScanRange {
     ///   - rates: `9600,2400`
     ///   - formats: `8N1,8E1`
     ///   - units: `1-32,100`
+    ///   - isSerial: false for a bus behind a network, whose rate is set at its other end.
     public init(
         rates: String, formats: String, units: String, timeoutMilliseconds: Int?, isThorough: Bool, bus: SerialFormat,
-        profiles: [MeterProfile]
+        isSerial: Bool = true, profiles: [MeterProfile]
     ) throws(ScanRangeProblem) {
+        guard isSerial else {
+            guard Self.parts(rates + formats).isEmpty else {
+                throw ScanRangeProblem(
+                    description: "the rate and format of a bus behind a network are set at its converter; leave "
+                        + "--rates and --formats out")
+            }
+            self.init(
+                formats: [bus], units: try Self.units(units),
+                timeout: timeoutMilliseconds.map { .milliseconds($0) } ?? Self.usualTimeout, isThorough: isThorough)
+            return
+        }
         var lines = Self.usualFormats(of: bus, profiles: profiles)
         let bauds = try Self.parts(rates).map { text throws(ScanRangeProblem) in
             guard let baud = Int(text), SerialFormat.baudRates.contains(baud) else {

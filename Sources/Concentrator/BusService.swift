@@ -56,17 +56,20 @@ public struct BusService: Sendable {
         var errand: RunningErrand?
     }
 
-    /// Runs until the task is cancelled.
-    public func run() async {
+    /// Runs until the task is cancelled: on the port's own thread, for a change of threads costs more
+    /// than a request.
+    public func run() async { await run(on: port) }
+
+    private func run(on port: isolated BusPort) async {
         var state = State(schedule: PollSchedule(periods: periods))
         var reopenPause = Self.firstReopenPause
         var isLost = false
-        watch.opened(await port.isOpen)
+        watch.opened(port.isOpen)
         while !Task.isCancelled {
             progress.moved(.poll, "bus \(configuration.id)", at: clock.monotonicNow())
-            if await !port.isOpen {
+            if !port.isOpen {
                 do {
-                    try await port.open()
+                    try port.open()
                     reopenPause = Self.firstReopenPause
                     state.underWay = [:]
                     state.schedule.busReturned()
@@ -91,15 +94,17 @@ public struct BusService: Sendable {
             take(mailbox.takeChanges(), into: &state)
             takeScan(into: &state)
             state.schedule.readNow(mailbox.takeAsked(), at: clock.monotonicNow())
+            // An order that comes before the line is free need not wait for the next request.
+            guard port.settle() else { continue }
             await carryOutOrders(state)
-            let errandWaits = await errandTurn(&state)
+            guard let errandWaits = await errandTurn(&state) else { continue }
             await step(&state, restingAtMost: errandWaits)
         }
         giveUpScan(&state, "the daemon stops")
         giveUpErrands(&state)
         mailbox.close()
         watch.close()
-        await port.close()
+        port.close()
     }
 
     private func take(_ changes: (devices: [SiteMeter]?, fast: Set<MeterID>?), into state: inout State) {
@@ -152,7 +157,7 @@ public struct BusService: Sendable {
         watch.saw(
             transaction, for: poll.purpose, of: device.meter, profile: device.profile, in: configuration.serial)
         heed(transaction, in: &state)
-        poll.account(for: transaction)
+        poll.account(for: transaction, silence: configuration.serial.interFrameSilence)
         switch transaction.result {
         case .success(let words):
             if let turnaround = transaction.turnaround { state.devices[meter]?.took(turnaround) }
@@ -239,8 +244,8 @@ public struct BusService: Sendable {
     }
 
     /// One transaction of an errand, between orders and polls.
-    /// - Returns: how long the bus may rest at most.
-    private func errandTurn(_ state: inout State) async -> Duration {
+    /// - Returns: nil when it took its turn, else how long the bus may rest at most.
+    private func errandTurn(_ state: inout State) async -> Duration? {
         if state.errand == nil {
             guard let errand = mailbox.takeErrand() else { return .seconds(1) }
             state.errand = RunningErrand(errand, now: clock.monotonicNow())
@@ -253,7 +258,7 @@ public struct BusService: Sendable {
                 in: configuration.serial)
             heed(transaction, in: &state)
             if let device { state.schedule.pause(device.meter.id, at: clock.monotonicNow()) }
-            return .milliseconds(1)
+            return nil
         case .notYet(let moment): return max(.milliseconds(1), moment - clock.monotonicNow())
         case .ended, nil:
             state.errand = nil
@@ -276,7 +281,7 @@ public struct BusService: Sendable {
     /// written before the next read-back.
     private func carryOutOrders(_ state: State) async {
         var written: [(order: BreakerOrder, device: PolledDevice, point: RelayPoint)] = []
-        while true {
+        while await port.settle() {
             progress.moved(.poll, "bus \(configuration.id)", at: clock.monotonicNow())
             if let order = mailbox.takeOrder() {
                 guard
@@ -300,6 +305,7 @@ public struct BusService: Sendable {
                 return
             }
         }
+        for (order, _, _) in written { report(.orderEnded(order, readBack: nil, at: clock.now())) }
     }
 
     /// A device that answers may take its time to move a contact; a lost one is not worth the others' time.

@@ -21,6 +21,11 @@ public struct BusConfiguration: Hashable, Sendable {
         self.serial = serial
         self.allowances = allowances
     }
+
+    /// The path of a serial port; nil where the bus is behind a network.
+    public var devicePath: String? {
+        if case .serial(let path) = PortAddress(port) { path } else { nil }
+    }
 }
 
 /// What the daemon is to do, read from `gateway.yaml`. Paths are absolute, or as seen from the file.

@@ -131,8 +131,9 @@ struct PollUnderWay {
 
     mutating func nextRequest() -> ReadRequest? { requests.popFirst() }
 
-    mutating func account(for transaction: BusTransaction) {
-        took += transaction.duration
+    /// - Parameter silence: what the line is not free for after it.
+    mutating func account(for transaction: BusTransaction, silence: Duration) {
+        took += transaction.duration + silence
         if let answered = transaction.turnaround { turnaround = max(turnaround ?? .zero, answered) }
     }
 

@@ -26,6 +26,7 @@ enum BusJSON {
                 named(BusPhase.allCases.map { ($0.rawValue, microseconds(tally.busyByPhase[$0] ?? .zero)) })),
             "microseconds_by_purpose": .object(
                 named(BusPurpose.allCases.map { ($0.rawValue, microseconds(tally.busyByPurpose[$0] ?? .zero)) })),
+            "breaker_writes": times(tally.orderDelays),
             "findings": .array(snapshot.findings.map { .string($0.description) }),
             "units": .array(snapshot.meters.keys.sorted().map { unit($0, snapshot) }),
         ])
@@ -50,6 +51,15 @@ enum BusJSON {
             "for": .string(traced.purpose.rawValue), "what": .string(line.direction.rawValue),
             "after_us": line.after.map { .integer(microseconds($0)) } ?? .null, "words": .string(line.words),
             "bytes": .string(FrameWords.hexadecimal(line.bytes)),
+        ])
+    }
+
+    /// From a decision to the first byte of its write.
+    private static func times(_ times: ResponseTimes) -> JSONValue {
+        func time(_ duration: Duration?) -> JSONValue { duration.map { .integer(microseconds($0)) } ?? .null }
+        return .object([
+            "count": .integer(Int64(times.count)), "median_us": time(times.quantile(perMille: 500)),
+            "p99_us": time(times.quantile(perMille: 990)), "longest_us": time(times.longest),
         ])
     }
 

@@ -120,7 +120,7 @@ extension BusRoutes {
             range = try ScanRange(
                 rates: query.get("rates") ?? "", formats: query.get("formats") ?? "", units: query.get("units") ?? "",
                 timeoutMilliseconds: query.get("timeout_ms", as: Int.self), isThorough: query.get("thorough") == "1",
-                bus: bus.serial, profiles: gateway.profiles.all)
+                bus: bus.serial, isSerial: bus.devicePath != nil, profiles: gateway.profiles.all)
         } catch {
             return refuse(.unprocessableContent, error.description)
         }

@@ -25,6 +25,8 @@ public actor BusPort {
     /// How late this program was of late, when it had to wake at a moment: a busy machine.
     private var lateness = Duration.zero
     private var buffer = [UInt8](repeating: 0, count: 512)
+    /// What the line said while nothing was asked: it goes with the next transaction.
+    private var notesBefore: [LineNote] = []
 
     /// A second device of one address answers this soon after the first, where it did not speak into it.
     private static let patienceForSecondAnswer: Duration = .milliseconds(30)
@@ -83,6 +85,16 @@ public actor BusPort {
     public func close() {
         line = nil
         unsettled.forget()
+    }
+
+    /// Waits until the next request may go out. What is asked then goes at once: to be called before that
+    /// is decided.
+    /// - Returns: false when the port is lost.
+    public func settle() -> Bool {
+        guard let line else { return false }
+        let isThere = awaitSilence(line, notes: &notesBefore) == nil
+        if !isThere { close() }
+        return isThere
     }
 
     /// Reads registers or bits. Where a late answer of this unit could be taken for the answer, a short
@@ -150,6 +162,7 @@ public actor BusPort {
     ) -> BusTransaction {
         var attempt = Attempt(request: request, expected: expected, lineEchoes: lineEchoes, began: began)
         guard let line else { return attempt.lost("not open", at: SerialLine.now()) }
+        (attempt.notes, notesBefore) = (notesBefore, [])
         if let reason = awaitSilence(line, notes: &attempt.notes) { return lose(attempt, reason) }
         attempt.sentAt = SerialLine.now()
         if let reason = line.send(request) { return lose(attempt, reason) }
@@ -252,6 +265,8 @@ public actor BusPort {
         case .failed(let fault): result = .failure(fault)
         case .waiting: result = .failure(.timeout)
         }
+        // A gateway's word that the device behind it did not answer (Modbus application protocol, 7: codes 10, 11).
+        if case .network = address, case .failure(.exception(code: 10...11)) = result { result = .failure(.timeout) }
         // What other units said too late is not this unit's doing.
         if result == .failure(.wrongAnswer), !strangers.isEmpty, strangers.allSatisfy(\.isLate) {
             result = .failure(.timeout)
@@ -278,7 +293,10 @@ public actor BusPort {
         listening: while true {
             switch line.receive(into: &buffer, until: freeAt) {
             case .silence:
-                if isWaiting { noteLateness(SerialLine.now() - freeAt) }
+                let late = SerialLine.now() - freeAt
+                // The silence is kept by the clock alone, whatever the wait took itself to be.
+                if late < .zero { continue }
+                if isWaiting { noteLateness(late) }
                 break listening
             case .lost(let reason): return reason
             case .bytes(let count):

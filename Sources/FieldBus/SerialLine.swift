@@ -11,7 +11,7 @@ final class SerialLine: BusLine {
     /// Holds the lock that programs respect which do not use TIOCEXCL.
     private let lock: Int32
     /// Where this program moves RTS.
-    private let rts: LineDriving.RTSTiming?
+    private let direction: DirectionSwitch?
     private var format: SerialFormat
 
     init(path: String, serial: SerialFormat, driving: LineDriving) throws(PortError) {
@@ -45,16 +45,19 @@ final class SerialLine: BusLine {
         self.descriptor = descriptor
         format = serial
         switch driving {
-        case .automatic: rts = nil
+        case .automatic: direction = nil
         case .kernel(let timing):
-            rts = nil
+            direction = nil
             let isTaken = clinux_set_rs485(
                 descriptor, timing.isHighOnSend ? 1 : 0, UInt32(clamping: timing.before.wholeMilliseconds),
                 UInt32(clamping: timing.after.wholeMilliseconds))
             guard isTaken == 0 else { throw .noKernelRS485(path: path) }
         case .program(let timing):
-            rts = timing
-            guard clinux_set_rts(descriptor, timing.isHighOnSend ? 0 : 1) == 0 else { throw .noRTS(path: path) }
+            let direction = DirectionSwitch(
+                timing: timing, setRTS: { clinux_set_rts(descriptor, $0 ? 1 : 0) == 0 },
+                drain: { clinux_drain(descriptor) }, now: Self.now, sleep: Self.sleep)
+            self.direction = direction
+            guard direction.listen() else { throw .noRTS(path: path) }
         }
     }
 
@@ -76,21 +79,12 @@ final class SerialLine: BusLine {
     /// Sends a request; libmodbus adds the CRC. Nil when it is on its way, else the reason.
     func send(_ request: [UInt8]) -> String? {
         modbus_set_slave(context, Int32(request[0]))
-        if let rts {
-            clinux_set_rts(descriptor, rts.isHighOnSend ? 1 : 0)
-            Self.sleep(until: Self.now() + rts.before)
-        }
-        let start = Self.now()
-        let sent = modbus_send_raw_request(context, request, Int32(request.count))
-        let code = errno
-        if let rts {
-            Self.sleep(until: start + format.duration(ofCharacters: Double(request.count + 2)))
-            // What the driver says is the truth where it knows; the time alone is not enough for a FIFO.
-            clinux_drain(descriptor)
-            Self.sleep(until: Self.now() + rts.after)
-            clinux_set_rts(descriptor, rts.isHighOnSend ? 0 : 1)
-        }
-        return sent < 0 ? Self.reason(code) : nil
+        guard let direction else { return write(request) }
+        return direction.around(format.duration(ofCharacters: Double(request.count + 2))) { write(request) }
+    }
+
+    private func write(_ request: [UInt8]) -> String? {
+        modbus_send_raw_request(context, request, Int32(request.count)) < 0 ? Self.reason(errno) : nil
     }
 
     /// Waits for bytes until a moment; with a moment that is past, takes what is there.

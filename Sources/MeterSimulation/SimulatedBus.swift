@@ -103,10 +103,19 @@ public struct SimulatedBus: Sendable {
                 ReceivedWrite(
                     at: seconds, bus: name, unit: device.unit, device: device.name, write: write, point: first?.point,
                     isClosed: first?.isClosed))
-            for move in moves { follow(move, of: device) }
+            if device.travelSeconds == 0 {
+                for move in moves { follow(move, of: device) }
+            }
         }
         return areKnown
             ? ServerFrame.echo(of: frame) : ServerFrame.exception(unit: device.unit, function: frame[1], code: 2)
+    }
+
+    /// Switches that were on their way have arrived.
+    mutating func arrive(at seconds: Double) {
+        for index in devices.indices {
+            for move in devices[index].arrive(at: seconds) { follow(move, of: devices[index]) }
+        }
     }
 
     private mutating func read(_ index: Int, _ table: RegisterTable, address: UInt16, count: Int) -> [UInt8] {

@@ -19,12 +19,19 @@ public struct SimulatedMeter: Sendable {
     public private(set) var energyAtCut: Int64?
     /// Whether each of the model's own switches is closed, by point.
     public private(set) var closedPoints: [Int: Bool]
+    /// How long a switch is on its way, as a valve is; zero for relays.
+    public let travelSeconds: Double
+    /// Switches on their way, by point.
+    private var travelling: [Int: (isClosed: Bool, arrivesAt: Double)] = [:]
     /// Whether the switch that feeds this meter is closed: its own, or one of a relay board.
     public private(set) var isSupplied = true
     private var remainder: Int64 = 0
     private var power: (active: Int64, reactive: Int64) = (0, 0)
 
-    public init(name: String, unit: UInt8, profile: MeterProfile, load: Load, energyWattHours: Int64) {
+    public init(
+        name: String, unit: UInt8, profile: MeterProfile, load: Load, energyWattHours: Int64, travelSeconds: Double = 0
+    ) {
+        self.travelSeconds = travelSeconds
         self.name = name
         self.unit = unit
         self.profile = profile
@@ -104,11 +111,17 @@ public struct SimulatedMeter: Sendable {
             let offset = Int(readback.address) - Int(address)
             guard words.indices.contains(offset) else { continue }
             isKnown = true
-            let isClosed = closedPoints[point.point] ?? false
-            let shown = isClosed ? readback.closedValue : ~readback.closedValue & readback.mask
-            words[offset] = words[offset] & ~readback.mask | shown
+            words[offset] = words[offset] & ~readback.mask | shown(point)
         }
         return isKnown ? words : nil
+    }
+
+    /// A switch on its way shows neither position where it has a bit for each, the old one otherwise.
+    private func shown(_ point: RelayPoint) -> UInt16 {
+        let readback = point.readback
+        if travelling[point.point] != nil, readback.mask.nonzeroBitCount > 1 { return 0 }
+        let isClosed = closedPoints[point.point] ?? false
+        return isClosed ? readback.closedValue : ~readback.closedValue & readback.mask
     }
 
     /// Whether the model has something at the address of a write.
@@ -128,7 +141,7 @@ public struct SimulatedMeter: Sendable {
     }
 
     /// Takes a write to its switches or its settings.
-    /// - Returns: the points that were moved, with their new positions.
+    /// - Returns: the points that move, with the positions they go to.
     public mutating func take(_ write: RelayWrite) -> [(point: Int, isClosed: Bool)] {
         if let setting = settings.definition(for: write) {
             if let moved = settings.take(write, of: setting, seconds: seconds) { unit = moved }
@@ -140,10 +153,30 @@ public struct SimulatedMeter: Sendable {
                 isForAll(write, like: point.close) || write == point.close
                 ? true : isForAll(write, like: point.open) || write == point.open ? false : nil
             guard let position else { continue }
-            closedPoints[point.point] = position
+            if travelSeconds > 0 {
+                start(point.point, to: position)
+            } else {
+                closedPoints[point.point] = position
+            }
             moves.append((point.point, position))
         }
         return moves
+    }
+
+    private mutating func start(_ point: Int, to isClosed: Bool) {
+        if travelling[point]?.isClosed == isClosed { return }
+        travelling[point] = closedPoints[point] == isClosed ? nil : (isClosed, seconds + travelSeconds)
+    }
+
+    /// Ends the ways of the switches that have arrived by now.
+    /// - Returns: the points, with their new positions.
+    public mutating func arrive(at seconds: Double) -> [(point: Int, isClosed: Bool)] {
+        let arrived = travelling.filter { $0.value.arrivesAt <= seconds }.sorted { $0.key < $1.key }
+        for (point, way) in arrived {
+            travelling[point] = nil
+            closedPoints[point] = way.isClosed
+        }
+        return arrived.map { ($0.key, $0.value.isClosed) }
     }
 
     /// Whether a write to the coil of all points does what this one does for one.

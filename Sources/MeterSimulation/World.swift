@@ -31,7 +31,7 @@ public struct World: Sendable {
                 devices.append(
                     SimulatedMeter(
                         name: device.name, unit: device.unit, profile: profile, load: device.load,
-                        energyWattHours: device.energyWattHours))
+                        energyWattHours: device.energyWattHours, travelSeconds: device.travelSeconds))
                 for (point, meter) in device.feeds {
                     wiring[SimulatedBus.Wire(board: device.name, point: point)] = meter
                 }
@@ -68,6 +68,16 @@ public struct World: Sendable {
             timeOfDay = (timeOfDay + step) % (24 * Self.nanosecondsPerHour)
             left -= step
         }
+        for bus in buses.indices {
+            buses[bus].arrive(at: seconds)
+            changeSupply(by: bus)
+        }
+    }
+
+    private mutating func changeSupply(by bus: Int) {
+        let changes = buses[bus].supplyChanges
+        buses[bus].supplyChanges = []
+        for change in changes { with(change.meter) { $0.setSupply(change.isOn) } }
     }
 
     /// Answers a request frame on one bus.
@@ -82,9 +92,7 @@ public struct World: Sendable {
             writes += received
             if writes.count > Self.mostWrites { writes.removeFirst(writes.count - Self.mostWrites) }
         }
-        let changes = buses[bus].supplyChanges
-        buses[bus].supplyChanges = []
-        for change in changes { with(change.meter) { $0.setSupply(change.isOn) } }
+        changeSupply(by: bus)
         return reply
     }
 

@@ -18,6 +18,8 @@ public struct WorldPlan: Sendable {
         /// Which meters a relay board feeds: point → meter.
         public let feeds: [Int: String]
         public let faults: [PlannedFault]
+        /// How long its switches are on their way.
+        public let travelSeconds: Double
     }
 
     public struct Bus: Sendable {
@@ -89,11 +91,13 @@ public struct WorldPlan: Sendable {
     private static func device(_ node: ConfigurationNode) -> Device? {
         let keys = [
             "name", "unit", "profile", "energy_wh", "base_w", "appliances", "day_curve_w", "feeds", "faults",
+            "travel_s",
         ]
         guard let device = node.mapping(keys: keys), let name = device.text("name"),
             let unit = device.integer("unit", in: 1...247), let profile = device.text("profile"),
             let energy = device.integer("energy_wh", in: 0...1_000_000_000_000, default: 0),
-            let base = device.integer("base_w", in: 0...1_000_000, default: 0)
+            let base = device.integer("base_w", in: 0...1_000_000, default: 0),
+            let travel = device.integer("travel_s", in: 0...300, default: 0)
         else { return nil }
         let appliances = device.list("appliances").compactMap(appliance)
         let curve = device.list("day_curve_w").compactMap { $0.integer(in: 0...1_000_000).map(Int64.init) }
@@ -104,7 +108,7 @@ public struct WorldPlan: Sendable {
             name: name, unit: UInt8(unit), profile: profile,
             load: Load(basePower: Int64(base), appliances: Set(appliances), dayCurve: curve),
             energyWattHours: Int64(energy), feeds: feeds(device["feeds"]),
-            faults: device.list("faults").compactMap(fault))
+            faults: device.list("faults").compactMap(fault), travelSeconds: Double(travel))
     }
 
     private static func appliance(_ node: ConfigurationNode) -> String? {

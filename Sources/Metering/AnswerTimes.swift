@@ -8,8 +8,9 @@ public struct AnswerTimes: Hashable, Sendable {
 
     /// A poll waits for twice the worst and this, for what the machine itself adds.
     public static let margin: Duration = .milliseconds(10)
-    public static let shortest: Duration = .milliseconds(40)
-    public static let shortestProbe: Duration = .milliseconds(20)
+    public static let shortest: Duration = .milliseconds(30)
+    /// A probe waits for the worst and a quarter of it, or this where that is more.
+    public static let probeMargin: Duration = .milliseconds(5)
     /// What is allowed to a device that never answered yet.
     public static let first: Duration = .milliseconds(300)
     public static let firstProbe: Duration = .milliseconds(80)
@@ -35,16 +36,19 @@ public struct AnswerTimes: Hashable, Sendable {
         return min(patient, longest)
     }
 
-    /// For the probe of a lost device, after so many probes in vain: just above its own worst. A few of
-    /// them wait longer, for it may have become slower than it ever was.
-    public func probeTimeout(probesInVain: Int) -> Duration {
-        let usual = worst.map { max($0 * 5 / 4 + Self.margin, Self.shortestProbe) } ?? Self.firstProbe
+    /// For the probe of a lost device: just above its own worst.
+    public var probeTimeout: Duration {
+        min(worst.map { $0 + max($0 / 4, Self.probeMargin) } ?? Self.firstProbe, longest)
+    }
+
+    /// For some of its probes, after so many in vain: it may have become slower than it ever was.
+    public func patientProbeTimeout(probesInVain: Int) -> Duration? {
         switch probesInVain {
-        case 8: return min(usual * 4, longest)
-        case 16: return min(usual * 16, longest)
-        case 32: return longest
-        case let many where many > 0 && many.isMultiple(of: 64): return longest
-        default: return min(usual, longest)
+        case 8: min(probeTimeout * 4, longest)
+        case 16: min(probeTimeout * 16, longest)
+        case 32: longest
+        case let many where many > 0 && many.isMultiple(of: 64): longest
+        default: nil
         }
     }
 }

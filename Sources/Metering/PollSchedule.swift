@@ -41,6 +41,9 @@ public struct PollSchedule: Sendable {
     /// What of that share may be saved up: the longest stall that the lost make for the others, where
     /// one probe is not longer.
     public static let largestLostAllowance: Duration = .milliseconds(150)
+    /// What of that share may go to probes that wait longer than usual, in thousandths of all time: what the
+    /// usual probes of so many lost devices leave of it, for these must not wait for one that waits longer.
+    public static func patienceSharePerMille(lost: Int) -> Int { max(5, lostSharePercent * 10 - 5 * lost) }
     /// How long before a boundary every device is read once more.
     public static let boundaryLead: Duration = .seconds(60)
 
@@ -49,6 +52,8 @@ public struct PollSchedule: Sendable {
     private var indices: [MeterID: Int] = [:]
     private var lostAllowance: Duration = Self.largestLostAllowance
     private var allowanceSince: MonotonicTime?
+    /// The last longer wait is paid for until this, with so much of all time; no other probe waits longer before.
+    private var patience: (paidAt: MonotonicTime, perMille: Int) = (.zero, 0)
     private var boundary: (at: MonotonicTime, pollClass: PollClass)?
     /// What the last step was: two of the fast class, or two probes, do not follow each other while
     /// others wait too long.
@@ -128,6 +133,7 @@ public struct PollSchedule: Sendable {
         lastWasFast = false
         if let doubtful = doubtfulTurn(view) {
             lastWasDoubtful = true
+            grantPatience(to: doubtful.index, at: now)
             return step(for: doubtful.index, at: now)
         }
         lastWasDoubtful = false
@@ -163,12 +169,17 @@ public struct PollSchedule: Sendable {
         guard let index = indices[meter] else { return nil }
         entries[index].freeAt = now + entries[index].requestGap
         guard answered else {
-            if entries[index].isDoubtful, !entries[index].isHoped, hasLiving { lostAllowance -= max(.zero, took) }
+            if entries[index].isDoubtful, !entries[index].isHoped, hasLiving {
+                let patience = entries[index].isPatient ? entries[index].priceOfPatience ?? .zero : .zero
+                lostAllowance -= max(.zero, took - patience)
+            }
             entries[index].isHoped = false
+            if pollClass == nil { entries[index].probed() }
             return entries[index].health.failed(at: now) ? .lost : nil
         }
         let wasSilent = !hasLiving
         let isFound = entries[index].health.succeeded()
+        entries[index].answered()
         entries[index].isHoped = false
         if let turnaround {
             entries[index].times.answered(after: turnaround)
@@ -271,6 +282,13 @@ extension PollSchedule {
         return view.lost.flatMap { isAffordable($0) ? $0 : nil }
     }
 
+    private mutating func grantPatience(to index: Int, at now: MonotonicTime) {
+        guard let price = entries[index].priceOfPatience, now >= patience.paidAt || !hasLiving else { return }
+        entries[index].isPatient = true
+        let perMille = Self.patienceSharePerMille(lost: entries.count(where: \.isProbed))
+        patience = (now + price * (1000 / perMille), perMille)
+    }
+
     private func isAffordable(_ candidate: Candidate) -> Bool { lostAllowance >= price(of: candidate.index) }
 
     private func price(of index: Int) -> Duration { min(entries[index].timeout, Self.largestLostAllowance) }
@@ -293,7 +311,8 @@ extension PollSchedule {
 
     private mutating func saveAllowance(until now: MonotonicTime) {
         if let allowanceSince, now > allowanceSince {
-            let earned = (now - allowanceSince) * Self.lostSharePercent / 100
+            let paid = allowanceSince < patience.paidAt ? patience.perMille : 0
+            let earned = (now - allowanceSince) * (Self.lostSharePercent * 10 - paid) / 1000
             lostAllowance = min(lostAllowance + earned, Self.largestLostAllowance)
         }
         allowanceSince = now

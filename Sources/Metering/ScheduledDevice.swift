@@ -32,6 +32,10 @@ struct ScheduledDevice: Sendable {
     var times: AnswerTimes
     /// The device's own pause is over.
     var freeAt: MonotonicTime
+    /// Probes in vain; one that is due to wait longer and did not does not count.
+    var probesInVain = 0
+    /// The next probe waits longer, where one is due to.
+    var isPatient = false
     /// To be asked once outside of the share of the lost: it may well be back.
     var isHoped = false
 
@@ -53,7 +57,25 @@ struct ScheduledDevice: Sendable {
 
     var timeout: Duration {
         guard isProbed else { return times.timeout(failures: health.failures) }
-        let pollsBefore = times.worst == nil ? 1 : MeterHealth.failuresToLose
-        return times.probeTimeout(probesInVain: health.failures - pollsBefore)
+        return isPatient ? patientTimeout ?? times.probeTimeout : times.probeTimeout
+    }
+
+    private var patientTimeout: Duration? { times.patientProbeTimeout(probesInVain: probesInVain) }
+
+    /// What a longer wait that is due costs beyond a usual one; nil where none is due.
+    var priceOfPatience: Duration? {
+        guard isProbed else { return nil }
+        return patientTimeout.map { max(.zero, $0 - times.probeTimeout) }
+    }
+
+    /// A probe was in vain.
+    mutating func probed() {
+        if isPatient || patientTimeout == nil { probesInVain += 1 }
+        isPatient = false
+    }
+
+    mutating func answered() {
+        probesInVain = 0
+        isPatient = false
     }
 }

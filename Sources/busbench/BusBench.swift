@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Glibc
 import MeterSimulation
 import Prepaid
 
@@ -20,6 +21,7 @@ struct BusBench: AsyncParsableCommand {
 
     func run() async throws {
         var tally = EarlyTally()
+        figure("load_before", Self.load(), "processes")
         for part in parts {
             switch part {
             case .scans:
@@ -39,7 +41,15 @@ struct BusBench: AsyncParsableCommand {
             case .processor: try await processor(&tally)
             }
         }
+        figure("early_requests", Double(tally.early), "of \(tally.requests)")
         figure("early_requests_percent", tally.percent, "%")
+        figure("load_after", Self.load(), "processes")
+    }
+
+    /// What else the machine does: the mean of the last minute.
+    private static func load() -> Double {
+        var load = [0.0]
+        return getloadavg(&load, 1) == 1 ? load[0] : .nan
     }
 
     struct EarlyTally {
@@ -123,7 +133,7 @@ struct BusBench: AsyncParsableCommand {
         }
         let waits = zip(decided, figures.writes).map { Double($1 - $0) / 1e6 }.sorted()
         figure("relay_write_p99_ms", waits[waits.count * 99 / 100], "ms")
-        figure("longest_transaction_ms", figures.longestTransaction * 1000, "ms")
+        figure("longest_transaction_ms", figures.longestTransaction(baud: 9600) * 1000, "ms")
     }
 
     /// Processor time for as many transactions, here and in a plain loop.

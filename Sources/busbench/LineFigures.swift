@@ -39,8 +39,11 @@ struct LineFigures {
     /// When each write of a coil began.
     var writes: [Int64] { requests.filter { $0.function == 5 }.map(\.beganNanoseconds) }
 
-    var longestTransaction: Double {
-        requests.filter(\.isAnswered).map { Double($0.endedNanoseconds - $0.beganNanoseconds) / 1e9 }.max() ?? 0
+    /// From a request's first character until the line is free for the next: with the silence after it.
+    func longestTransaction(baud: Int) -> Double {
+        let silence = SerialFormat(baud: baud, parity: .none, stopBits: 1).interFrameSilence / .seconds(1)
+        let longest = requests.filter(\.isAnswered).map { $0.endedNanoseconds - $0.beganNanoseconds }.max()
+        return longest.map { Double($0) / 1e9 + silence } ?? 0
     }
 
     /// What a scan takes at least: the same values, the mean turnaround, the silence kept and no more.

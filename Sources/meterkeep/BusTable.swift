@@ -14,6 +14,11 @@ struct BusTable {
         let scanned = bus["transactions"]?.object?["scan"]?.integer ?? 0
         let transactions = Self.sum(bus["transactions"]) - scanned
         lines.append("failures      \(Self.failures(failures)) of \(transactions) requests")
+        if let writes = bus["breaker_writes"]?.object, let count = writes["count"]?.integer, count > 0 {
+            lines.append(
+                "breaker writes  \(count), on the wire \(milliseconds(writes, "median_us")) ms after the decision "
+                    + "(99 %: \(milliseconds(writes, "p99_us")) ms, longest \(milliseconds(writes, "longest_us")) ms)")
+        }
         for finding in bus["findings"]?.array ?? [] { lines.append("NOTE          \(finding.string ?? "")") }
         let header = [
             "UNIT", "METER", "REQUESTS", "FAILED", "MEDIAN ms", "99 % ms", "LONGEST ms", "ANSWERED s AGO", "FAILURES",
@@ -61,14 +66,16 @@ struct BusTable {
         return (busy + ["idle \(percent(max(0, idle)))"]).joined(separator: ", ")
     }
 
+    private static func milliseconds(_ times: [String: JSONValue], _ key: String) -> String {
+        times[key]?.integer.map { FixedPoint.text($0 / 100, fractionDigits: 1) } ?? "-"
+    }
+
     private static func row(_ unit: [String: JSONValue]) -> [String] {
-        func milliseconds(_ key: String) -> String {
-            unit[key]?.integer.map { FixedPoint.text($0 / 100, fractionDigits: 1) } ?? "-"
-        }
         let failures = unit["failures"]?.object ?? [:]
         return [
             "\(unit["unit"]?.integer ?? 0)", unit["meter"]?.string ?? "-", "\(unit["transactions"]?.integer ?? 0)",
-            "\(sum(unit["failures"]))", milliseconds("median_us"), milliseconds("p99_us"), milliseconds("longest_us"),
+            "\(sum(unit["failures"]))", milliseconds(unit, "median_us"), milliseconds(unit, "p99_us"),
+            milliseconds(unit, "longest_us"),
             unit["last_answer_ms"]?.integer.map { FixedPoint.text($0 / 100, fractionDigits: 1) } ?? "-",
             failures.isEmpty ? "-" : Self.failures(failures),
         ]

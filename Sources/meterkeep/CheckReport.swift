@@ -26,7 +26,7 @@ struct CheckReport {
         var problems: [String] = []
         for bus in configuration.buses {
             lines.append("bus \(bus.id): \(bus.port) at \(bus.serial.baud) \(bus.serial.formatText)")
-            if !FileManager.default.fileExists(atPath: bus.port) {
+            if let path = bus.devicePath, !FileManager.default.fileExists(atPath: path) {
                 problems.append(
                     "bus \(bus.id): port \(bus.port) does not exist; plug the adapter in, or correct 'port' (ls /dev/serial/by-path)"
                 )

@@ -78,7 +78,7 @@ struct ScanCommand: AsyncParsableCommand {
         do {
             let range = try ScanRange(
                 rates: rates, formats: formats, units: addresses, timeoutMilliseconds: timeout, isThorough: thorough,
-                bus: configuration.serial, profiles: library.all)
+                bus: configuration.serial, isSerial: configuration.devicePath != nil, profiles: library.all)
             let job = ScanJob(range, profiles: library.all)
             try await heedingInterrupts({ job.abort() }) {
                 async let scan: Void = StandaloneScan().run(job, bus: configuration)

@@ -115,6 +115,20 @@ struct BusScanTests {
         #expect(scan.progress(at: .zero).addressesTotal == 0)
     }
 
+    @Test("behind a network a scan keeps to the format of the bus, and says who sets another")
+    func network() throws {
+        func range(_ rates: String, _ formats: String) throws(ScanRangeProblem) -> ScanRange {
+            try ScanRange(
+                rates: rates, formats: formats, units: "1-3", timeoutMilliseconds: 40, isThorough: false, bus: line9600,
+                isSerial: false, profiles: [])
+        }
+        #expect(try range("", "") == ScanRange(formats: [line9600], units: 1...3, timeout: .milliseconds(40)))
+        for (rates, formats) in [("9600", ""), ("", "8E1")] {
+            let problem = #expect(throws: ScanRangeProblem.self) { try range(rates, formats) }
+            #expect(problem?.description.contains("set at its converter; leave --rates") == true)
+        }
+    }
+
     @Test("ranges as people write them")
     func ranges() throws {
         func range(_ rates: String, _ formats: String, _ units: String) throws(ScanRangeProblem) -> ScanRange {

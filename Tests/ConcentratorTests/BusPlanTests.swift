@@ -38,6 +38,16 @@ struct BusPlanTests {
         #expect(text.contains("with 25 in the fast class"), "\(text)")
     }
 
+    @Test("the turnaround that is taken for granted is said, and what a slower one would make of it")
+    func turnarounds() throws {
+        let plan = try plan(247, baud: 9600)
+        let line = try #require(plan.lines.first { $0.contains("meters taken to answer") })
+        #expect(line.contains("within 20 ms; within 100 ms normal values get"), "\(line)")
+        let slower = try #require(line.split(separator: " ").compactMap { Int($0) }.last)
+        let age = Int(plan.freshness.worstNormalAge.wholeMilliseconds / 1000)
+        #expect(slower > age, "\(line)")
+    }
+
     @Test("where values get too old, the warning says by how much and what to change")
     func tooOld() throws {
         let plan = try plan(247, baud: 1200, profile: "eastron-sdm630")

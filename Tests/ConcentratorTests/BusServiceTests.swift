@@ -5,6 +5,7 @@ import Logging
 import MeterProfiles
 import MeterSimulation
 import Metering
+import Storage
 import Synchronization
 import Testing
 
@@ -50,7 +51,12 @@ final class BusBench: Sendable {
     /// - Parameters:
     ///   - devices: (name, unit, profile).
     ///   - installed: how many of them the site knows; all where nothing is said.
-    init(_ devices: [(String, UInt8, String)], baud: Int, installed: Int? = nil) throws {
+    ///   - normal: how often the normal class is wanted.
+    ///   - learned: what devices were found to refuse in an earlier run.
+    init(
+        _ devices: [(String, UInt8, String)], baud: Int, installed: Int? = nil,
+        normal: Duration = .milliseconds(100), learned: [StoredHoles] = []
+    ) throws {
         let link = FileManager.default.temporaryDirectory.appending(path: "bus-\(UUID().uuidString.prefix(8))").path
         var text = """
             seed: 5
@@ -84,13 +90,14 @@ final class BusBench: Sendable {
         service = BusService(
             configuration: configuration,
             port: BusPort(bus: bus, path: link, serial: serial), mailbox: mailbox, profiles: profiles,
-            periods: .init(fast: .milliseconds(50), normal: .milliseconds(100), slow: .milliseconds(400)),
+            periods: .init(fast: .milliseconds(50), normal: normal, slow: normal * 4),
             clock: clock, progress: Progress(), watch: watch,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             report: { report in
                 if case .orderEnded = report { adapter.orderEnded() }
                 continuation.yield(report)
             })
+        mailbox.setLearned(learned)
         mailbox.setDevices(
             try devices.prefix(installed ?? devices.count).map { name, unit, profile in
                 SiteMeter(
@@ -179,6 +186,40 @@ struct BusServiceTests {
             #expect(after - before <= 3)
             _ = try await bench.answer(of: "E-1")
         }
+    }
+
+    @Test("before a tariff or freeze boundary, and right after it, every device is read again")
+    func boundary() async throws {
+        let bench = try BusBench(
+            [("M-1", 1, "acrel-ddsy1352-block"), ("M-2", 2, "acrel-ddsy1352-block")], baud: 115_200,
+            normal: .seconds(3600))
+        defer { bench.stop() }
+        bench.start()
+        for name in ["M-1", "M-2"] { _ = try await bench.answer(of: name) }
+        let clock = try SystemClock()
+        // The minute before it has begun, and it comes soon.
+        let boundary = clock.monotonicNow() + .milliseconds(500)
+        bench.mailbox.setBoundary(boundary)
+        for name in ["M-1", "M-2"] { _ = try await bench.answer(of: name) }
+        for name in ["M-1", "M-2"] { _ = try await bench.answer(of: name) }
+        #expect(clock.monotonicNow() >= boundary)
+        // Nothing else is due for an hour.
+        #expect(bench.adapter.requestCount < 30)
+    }
+
+    @Test("what a device was found to refuse in an earlier run is not asked for again")
+    func storedHoles() async throws {
+        let kept = StoredHoles(meter: "M-1", profile: "eastron-sdm120", holes: "M4:342")
+        let other = StoredHoles(meter: "M-2", profile: "eastron-sdm630", holes: "M4:342")
+        let bench = try BusBench(
+            [("M-1", 1, "eastron-sdm120"), ("M-2", 2, "eastron-sdm120")], baud: 115_200, learned: [kept, other])
+        defer { bench.stop() }
+        bench.start()
+        let without = try await bench.answer(of: "M-1")
+        #expect(without[Channel(.energyTotal)] == nil)
+        #expect(without[Channel(.voltage)] != nil)
+        // What was learned of another model says nothing of this one.
+        #expect(try await bench.answer(of: "M-2")[Channel(.energyTotal)] == 20_000)
     }
 
     @Test("an adapter that is pulled out and plugged in again is in use again (edgex 636)")

@@ -5,8 +5,8 @@ import MeterProfiles
 import MeterSimulation
 import Synchronization
 
-/// A converter or gateway on the loopback that answers every read with ones. It takes one client after
-/// another.
+/// A converter or gateway on the loopback that answers every read with ones, and says of unit 99 that nobody
+/// is there. It takes one client after another.
 final class NetworkDevice: Sendable {
     let port: UInt16
     private let listener: Int32
@@ -62,6 +62,10 @@ final class NetworkDevice: Sendable {
     private func answer(to request: [UInt8]) -> [UInt8] {
         let head = framing == .tcp ? Array(request.prefix(4)) : []
         let frame = framing == .tcp ? Array(request.dropFirst(6)) : request
+        if frame[0] == 99 {
+            let sealed = ServerFrame.exception(unit: 99, function: frame[1], code: 11)
+            return framing == .tcp ? head + [0, UInt8(sealed.count - 2)] + sealed.dropLast(2) : sealed
+        }
         let words = Array(repeating: UInt16(1), count: Int(frame[5]))
         let sealed = ServerFrame.answer(unit: frame[0], table: .input, words: words)
         return framing == .tcp ? head + [0, UInt8(sealed.count - 2)] + sealed.dropLast(2) : sealed

@@ -25,6 +25,19 @@ struct NetworkLineTests {
         }
     }
 
+    @Test(
+        "a gateway's word that a device did not answer is that device's silence",
+        arguments: PortAddress.Framing.allCases)
+    func nobodyBehind(framing: PortAddress.Framing) async throws {
+        let device = try NetworkDevice(framing)
+        defer { device.end() }
+        let port = try port(device.address)
+        try await port.open()
+        let request = try #require(ReadRequest(table: .input, address: 0, count: 1))
+        #expect(await port.read(unit: 99, request, timeout: .seconds(2)).result == .failure(.timeout))
+        #expect(await port.read(unit: 1, request, timeout: .seconds(2)).result == .success([1]))
+    }
+
     @Test("a connection that ends is a lost port, and can be opened again")
     func dropped() async throws {
         let device = try NetworkDevice(.tcp)

@@ -110,7 +110,25 @@ struct PollScheduleLawTests {
         let returned = bus.now
         bus.dead = []
         bus.run(until: at(200_000))
-        for number in 1...8 { #expect(try #require(bus.found[try meter(number)]) - returned <= .milliseconds(10_500)) }
+        for number in 1...8 { #expect(try #require(bus.found[try meter(number)]) - returned <= .seconds(10)) }
+    }
+
+    @Test("whenever they return, eight dead ones are back in ten seconds: probes that wait longer have a share too")
+    func returnAtAnyTime() throws {
+        var dead = try bus(32)
+        dead.run(until: at(30_000))
+        dead.dead = Set(try (1...8).map(meter))
+        for minute in 1...30 {
+            dead.run(until: at(Int64(minute) * 61_000))
+            var bus = dead
+            bus.forgetCounts()
+            bus.dead = []
+            bus.run(until: dead.now + .seconds(12))
+            for number in 1...8 {
+                let answered = try #require(bus.polls[try meter(number)]?.first, "minute \(minute)")
+                #expect(answered - dead.now <= .seconds(10), "minute \(minute)")
+            }
+        }
     }
 
     @Test("a device that dies stalls the others for at most 0.15 s")
@@ -216,14 +234,14 @@ struct AnswerTimesTests {
     func table() {
         // (turnaround ms or none, failures, poll ms, probe ms)
         let rows: [(Int?, Int, Int, Int)] = [
-            (nil, 0, 300, 80), (nil, 2, 300, 80), (5, 0, 40, 20), (5, 1, 60, 20), (5, 2, 60, 20),
-            (100, 0, 210, 135), (100, 2, 210, 135), (600, 0, 1000, 760),
+            (nil, 0, 300, 80), (nil, 2, 300, 80), (5, 0, 30, 10), (5, 1, 60, 10), (5, 2, 60, 10),
+            (100, 0, 210, 125), (100, 2, 210, 125), (600, 0, 1000, 750), (900, 0, 1000, 1000),
         ]
         for (turnaround, failures, poll, probe) in rows {
             var times = AnswerTimes(longest: .seconds(1))
             if let turnaround { times.answered(after: .milliseconds(turnaround)) }
             #expect(times.timeout(failures: failures) == .milliseconds(poll))
-            #expect(times.probeTimeout(probesInVain: 0) == .milliseconds(probe))
+            #expect(times.probeTimeout == .milliseconds(probe))
         }
     }
 
@@ -241,8 +259,10 @@ struct AnswerTimesTests {
     func patience() {
         var times = AnswerTimes(longest: .seconds(1))
         times.answered(after: .milliseconds(8))
-        let long = (0...200).filter { times.probeTimeout(probesInVain: $0) == .seconds(1) }
+        let long = (0...200).filter { times.patientProbeTimeout(probesInVain: $0) == .seconds(1) }
         #expect(long == [32, 64, 128, 192])
+        #expect(times.patientProbeTimeout(probesInVain: 8) == .milliseconds(52))
+        #expect(times.patientProbeTimeout(probesInVain: 9) == nil)
     }
 }
 
