@@ -13,6 +13,7 @@ struct BusBench: AsyncParsableCommand {
     @Option(help: "The simulator.") var metersim: String
     @Option(help: "The plain libmodbus loop.") var loop: String
     @Option(help: "The folder with the meter profiles.") var profiles: String = "etc/profiles"
+    @Option(help: "Keep the simulator's record of every request in this folder.") var records: String?
     @Argument(help: "What to measure; all when none is named.") var parts: [Part] = Part.allCases
 
     enum Part: String, CaseIterable, ExpressibleByArgument {
@@ -66,7 +67,7 @@ struct BusBench: AsyncParsableCommand {
     private func scan(
         _ setting: SimulatedLine.Setting, seconds: Int, _ tally: inout EarlyTally
     ) async throws -> Double {
-        let line = try SimulatedLine(setting, metersim: metersim, profiles: profiles)
+        let line = try SimulatedLine(setting, metersim: metersim, profiles: profiles, records: records)
         defer { line.end() }
         let poller = try Poller(line)
         let optimum = try LineFigures.optimum(baud: setting.baud, meters: setting.meters)
@@ -82,7 +83,7 @@ struct BusBench: AsyncParsableCommand {
 
     /// Eight of 32 meters fall silent for a while, and return.
     private func dead(_ tally: inout EarlyTally) async throws {
-        let line = try SimulatedLine(.init(), metersim: metersim, profiles: profiles)
+        let line = try SimulatedLine(.init(), metersim: metersim, profiles: profiles, records: records)
         defer { line.end() }
         let poller = try Poller(line)
         let optimum = try LineFigures.optimum(baud: 9600, meters: 24)
@@ -114,7 +115,8 @@ struct BusBench: AsyncParsableCommand {
 
     /// Relay orders at random moments on a line that is never idle.
     private func orders(_ tally: inout EarlyTally) async throws {
-        let line = try SimulatedLine(.init(hasRelayBoard: true), metersim: metersim, profiles: profiles)
+        let line = try SimulatedLine(
+            .init(hasRelayBoard: true), metersim: metersim, profiles: profiles, records: records)
         defer { line.end() }
         let poller = try Poller(line)
         try await Task.sleep(for: .seconds(6))
@@ -138,7 +140,7 @@ struct BusBench: AsyncParsableCommand {
 
     /// Processor time for as many transactions, here and in a plain loop.
     private func processor(_ tally: inout EarlyTally) async throws {
-        let line = try SimulatedLine(.init(), metersim: metersim, profiles: profiles)
+        let line = try SimulatedLine(.init(), metersim: metersim, profiles: profiles, records: records)
         let poller = try Poller(line)
         try await Task.sleep(for: .seconds(6))
         let (start, before) = (Poller.now(), Poller.processorSeconds())
@@ -158,7 +160,7 @@ struct BusBench: AsyncParsableCommand {
     }
 
     private func plainLoop() async throws -> (cpu: Double, ratio: Double, earlyPercent: Double) {
-        let line = try SimulatedLine(.init(), metersim: metersim, profiles: profiles)
+        let line = try SimulatedLine(.init(), metersim: metersim, profiles: profiles, records: records)
         defer { line.end() }
         let process = Process()
         process.executableURL = URL(filePath: loop)

@@ -16,11 +16,14 @@ struct SimulatedLine {
     let port: String
     private let folder: URL
     private let process = Process()
+    /// Where the record of every request stays when the line ends.
+    private let records: String?
 
     static let relayUnit = 100
 
-    init(_ setting: Setting, metersim: String, profiles: String) throws {
+    init(_ setting: Setting, metersim: String, profiles: String, records: String?) throws {
         self.setting = setting
+        self.records = records
         folder = FileManager.default.temporaryDirectory.appending(path: "busbench-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         port = folder.appending(path: "bus").path
@@ -53,6 +56,12 @@ struct SimulatedLine {
     func end() {
         process.terminate()
         process.waitUntilExit()
+        if let records {
+            try? FileManager.default.createDirectory(atPath: records, withIntermediateDirectories: true)
+            try? FileManager.default.moveItem(
+                at: folder.appending(path: "requests"),
+                to: URL(filePath: records).appending(path: "\(setting.baud)-\(folder.lastPathComponent).jsonl"))
+        }
         try? FileManager.default.removeItem(at: folder)
     }
 

@@ -16,8 +16,9 @@ struct BusTable {
         lines.append("failures      \(Self.failures(failures)) of \(transactions) requests")
         if let writes = bus["breaker_writes"]?.object, let count = writes["count"]?.integer, count > 0 {
             lines.append(
-                "breaker writes  \(count), on the wire \(milliseconds(writes, "median_us")) ms after the decision "
-                    + "(99 %: \(milliseconds(writes, "p99_us")) ms, longest \(milliseconds(writes, "longest_us")) ms)")
+                "breaker writes  \(count), on the wire \(Self.milliseconds(writes, "median_us")) ms after the decision "
+                    + "(99 %: \(Self.milliseconds(writes, "p99_us")) ms, longest \(Self.milliseconds(writes, "longest_us")) ms)"
+            )
         }
         for finding in bus["findings"]?.array ?? [] { lines.append("NOTE          \(finding.string ?? "")") }
         let header = [

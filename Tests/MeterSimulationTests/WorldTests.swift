@@ -199,6 +199,6 @@ struct WorldTests {
     func example() throws {
         let text = try String(contentsOf: root.appending(path: "etc/metersim.example.yaml"), encoding: .utf8)
         let world = try world(text)
-        #expect(world.devices.count == 3)
+        #expect(world.devices.count == 4)
     }
 }

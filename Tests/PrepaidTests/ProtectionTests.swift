@@ -171,6 +171,21 @@ struct MalignantProtectionTests {
         for step in 0...20 as ClosedRange<Int64> where !bench.isOpen { bench.read(watts + 100, 35, at: second + step) }
     }
 
+    @Test("a kettle is found however often power is read", arguments: [100, 200, 300, 500, 1_000, 3_000, 5_000])
+    func everyRate(milliseconds: Int64) throws {
+        var detector = MalignantLoadDetector(settings: try MalignantLoadSettings(mode: .trip))
+        var findings: [MalignantFinding] = []
+        for number in 0..<(60_000 / milliseconds) {
+            let at = MonotonicTime(nanoseconds: number * milliseconds * 1_000_000)
+            let isOn = number * milliseconds >= 20_000
+            findings += detector.observe(
+                PowerSample(
+                    at: at, activeMilliwatts: isOn ? 2_100_000 : 300_000, reactiveMillivars: isOn ? 38_000 : 30_000))
+        }
+        #expect(findings.map(\.verdict) == [.resistive])
+        #expect(findings.map(\.action) == [.trip])
+    }
+
     @Test("a kettle beside other loads trips it, with the evidence")
     func kettle() throws {
         var bench = try ProtectionBench(malignant: Self.settings(.trip))

@@ -1,3 +1,5 @@
+internal import Metering
+
 /// A load that came on and stayed, what it was taken for and what is to be done about it.
 public struct MalignantFinding: Hashable, Sendable {
     public let step: LoadStep
@@ -6,7 +8,7 @@ public struct MalignantFinding: Hashable, Sendable {
 }
 
 /// Finds loads that come on and stay on, in the power of one circuit sampled every 1 to 5 seconds, and says
-/// what each of them is. Everything it keeps is bounded.
+/// what each of them is. Everything it keeps is bounded; of samples that come faster some are left out.
 ///
 /// A load that was on already at the first sample, or that came during a silence of more than
 /// `SteadyStates.longestGap`, has no step and is not found.
@@ -17,8 +19,11 @@ public struct MalignantLoadDetector: Hashable, Sendable {
     private var followed: [StepFollower] = []
     /// Increments that were judged to be no heater: two loads may have come on together.
     private var mixtures: [LoadStep] = []
+    private var lastAt: MonotonicTime?
 
     public static let largestFollowedCount = 8
+    /// What is kept of a movement must span `SteadyStates.shortestSteady`.
+    static let shortestInterval = Duration.milliseconds(400)
     /// A mixture is what may hide a heater: less than this left of it, in thousandths, is nothing new.
     private static let remainderRange: ClosedRange<Int64> = 100...900
 
@@ -27,6 +32,8 @@ public struct MalignantLoadDetector: Hashable, Sendable {
     /// Takes the next sample. A sample that is not later than the one before starts anew.
     public mutating func observe(_ sample: PowerSample) -> [MalignantFinding] {
         guard settings.mode != .off else { return [] }
+        if let lastAt, sample.at > lastAt, sample.at - lastAt < Self.shortestInterval { return [] }
+        lastAt = sample.at
         let state = states.observe(sample)
         switch state {
         case .restarted:
