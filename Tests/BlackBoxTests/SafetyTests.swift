@@ -66,13 +66,11 @@ struct SafetyTests {
         #expect(try hasEvent(event, of: name))
     }
 
-    @Test("a valve is closed and opened by its balance's rules, and is given the time of its way")
+    @Test("a valve is closed and opened by its balance's rules, and is given the time of its profile for its way")
     func valve() throws {
         let simulator = try startSimulator(
             "      - { name: W-1, unit: 1, profile: xintai-valve-water, energy_wh: 5000, base_w: 600, travel_s: 6 }")
         let daemon = try startDaemon("W-1,bus1,1,xintai-valve-water,A-1,C-1,3.5,100")
-        try execute(
-            "{\"kind\":\"switching\",\"switching\":{\"circuits\":[\"W-1\"],\"switching\":{\"travel_ms\":12000}}}")
         try bench.until("water flows") {
             let values = try circuit("W-1")["values"]?.object
             return try circuit("W-1")["rule"]?.string == "supply" && values?["volume"]?.integer ?? 0 >= 5000

@@ -43,7 +43,7 @@ struct BusPlanTests {
         let plan = try plan(247, baud: 9600)
         let line = try #require(plan.lines.first { $0.contains("meters taken to answer") })
         #expect(line.contains("within 20 ms; within 100 ms normal values get 3 min 35 s old"), "\(line)")
-        #expect(plan.lines.first?.contains("normal values at most 105 s old") == true, "\(plan.lines)")
+        #expect(plan.lines.first?.contains("normal values at most 106 s old") == true, "\(plan.lines)")
     }
 
     @Test("where values get too old, the warning says by how much and what to change")
