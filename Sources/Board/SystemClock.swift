@@ -1,4 +1,3 @@
-private import CLinux
 private import Glibc
 public import Metering
 
@@ -8,7 +7,8 @@ public struct SystemClock: Sendable {
 
     /// Reads the boot id; throws where /proc is not mounted.
     public init() throws(BoardError) {
-        guard let text = Self.firstLine(of: "/proc/sys/kernel/random/boot_id"), !text.isEmpty else {
+        let text = SmallFile.read("/proc/sys/kernel/random/boot_id").map { String($0.prefix { $0 != "\n" }) }
+        guard let text, !text.isEmpty else {
             throw .unreadable(
                 path: "/proc/sys/kernel/random/boot_id", remedy: "mount /proc before starting the daemon")
         }
@@ -33,23 +33,20 @@ public struct SystemClock: Sendable {
         return clock_settime(CLOCK_REALTIME, &time) == 0 ? nil : String(cString: strerror(errno))
     }
 
-    /// Whether a time source disciplines the wall clock now (adjtimex(2)); false where that is not known.
-    public func isSynchronised() -> Bool { clinux_clock_is_synchronised() == 1 }
+    /// What disciplines the wall clock now: as the kernel says, or as a note of `meterkeep clock-watch` says where
+    /// the kernel may not be asked.
+    public func timeSource(noted path: String = Self.notePath) -> TimeSource {
+        if let source = TimeSource.ofTheKernel() { return source }
+        return TimeSourceNote.read(path)?.source(at: monotonicNow()) ?? .unknown
+    }
+
+    /// Where `meterkeep clock-watch` leaves its note.
+    public static let notePath = "/run/meterkeep-clock/state"
 
     private static func nanoseconds(_ clock: clockid_t) -> Int64 {
         var time = timespec()
         clock_gettime(clock, &time)
         return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-    }
-
-    private static func firstLine(of path: String) -> String? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var buffer = [UInt8](repeating: 0, count: 128)
-        let count = read(descriptor, &buffer, buffer.count)
-        guard count > 0 else { return nil }
-        return String(decoding: buffer[..<count].prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
     }
 }
 

@@ -16,12 +16,27 @@ public final class GatewayClock: Sendable {
         var noticed = ClockNotice()
         /// What the platform's clock is ahead of this box's, where nothing better sets it.
         var offset: Duration = .zero
+        /// What was last heard of the time source and of the battery-backed clock.
+        var outside: Outside?
     }
 
-    public init(system: SystemClock, source: GatewayConfiguration.ClockSource) {
+    private struct Outside {
+        let heardAt: MonotonicTime
+        let source: TimeSource
+        let hardware: HardwareClock?
+    }
+
+    /// The clock is looked at with every request; what is around it changes slowly.
+    private static let longestHearsay: Duration = .seconds(1)
+
+    /// - Parameter lastKnownWall: the latest wall time that an earlier run trusted; nil on a new box.
+    public init(
+        system: SystemClock, source: GatewayConfiguration.ClockSource, lastKnownWall: WallTime? = nil
+    ) {
         self.system = system
         self.source = source
-        state = Mutex(State(judge: ClockJudge(rules: ClockRules(buildDate: Self.buildDate, lastKnownWall: nil))))
+        state = Mutex(
+            State(judge: ClockJudge(rules: ClockRules(buildDate: Self.buildDate, lastKnownWall: lastKnownWall))))
     }
 
     /// The moment. Whatever the look at the clocks shows is kept for `takeNotice`.
@@ -51,11 +66,35 @@ public final class GatewayClock: Sendable {
     }
 
     private func sample(_ state: inout State) -> ClockSample {
-        let isSynchronised = source == .assumed || system.isSynchronised()
+        let outside = outside(&state)
+        let isSynchronised = source == .assumed || outside.source.isSynchronised
         // The kernel's own source is the better one.
         if isSynchronised { state.offset = .zero }
+        let monotonic = system.monotonicNow()
         return ClockSample(
-            isSynchronised: isSynchronised, monotonic: system.monotonicNow(), wall: system.wallNow() + state.offset)
+            isSynchronised: isSynchronised, monotonic: monotonic, wall: system.wallNow() + state.offset,
+            hardwareWall: outside.hardware.flatMap { $0.setTheClock ? $0.wall : nil }.map {
+                $0 + (monotonic - outside.heardAt)
+            })
+    }
+
+    private func outside(_ state: inout State) -> Outside {
+        let now = system.monotonicNow()
+        if let outside = state.outside, now - outside.heardAt < Self.longestHearsay { return outside }
+        let outside = Outside(heardAt: now, source: system.timeSource(), hardware: HardwareClock.read())
+        state.outside = outside
+        return outside
+    }
+
+    /// How the clock is, for people.
+    public func report() -> ClockReport {
+        let now = now()
+        return state.withLock { state in
+            let outside = outside(&state)
+            return ClockReport(
+                trust: now.trust, wall: now.wall, isAssumed: source == .assumed, source: outside.source,
+                hardware: outside.hardware, lastKnownWall: state.judge.rules.lastKnownWall)
+        }
     }
 
     /// For how long the clock has not been believed, by the monotonic clock; zero while it is.
@@ -75,6 +114,31 @@ public final class GatewayClock: Sendable {
     }
 
     public func monotonicNow() -> MonotonicTime { system.monotonicNow() }
+}
+
+/// The clock as people look at it.
+public struct ClockReport: Hashable, Sendable {
+    public let trust: ClockTrust
+    public let wall: WallTime
+    /// The configuration says that the clock is right.
+    public let isAssumed: Bool
+    public let source: TimeSource
+    /// Nil on a box without a battery-backed clock.
+    public let hardware: HardwareClock?
+    /// The latest wall time that an earlier run trusted; nil on a new box.
+    public let lastKnownWall: WallTime?
+
+    /// What is wrong with it and what to do; nil where nothing is.
+    public var trouble: String? {
+        switch trust {
+        case .trusted: nil
+        case .holdover:
+            "the clock has no time source now and is believed for a day; check the network and the NTP server"
+        case .untrusted:
+            "the clock is not believed: no time source answers; timers wait and certificates may seem not yet valid; "
+                + "check the network and the NTP server (timedatectl)"
+        }
+    }
 }
 
 /// What is to be recorded about the clock.

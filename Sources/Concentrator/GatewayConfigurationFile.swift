@@ -35,7 +35,10 @@ extension GatewayConfiguration {
 
     private static func read(_ root: ConfigurationMapping, folder: URL) -> GatewayConfiguration? {
         func path(_ text: String?) -> String? {
-            text.map { $0.hasPrefix("/") ? $0 : folder.appending(path: $0).standardizedFileURL.path }
+            text.map {
+                CredentialPlace.path(of: $0)
+                    ?? ($0.hasPrefix("/") ? $0 : folder.appending(path: $0).standardizedFileURL.path)
+            }
         }
         let buses = readBuses(root)
         let periods = readPeriods(root["poll"])

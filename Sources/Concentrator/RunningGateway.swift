@@ -55,7 +55,9 @@ public final class RunningGateway: Sendable {
             throw .configuration("the time zone '\(configuration.timeZoneName)' is unknown; install tzdata")
         }
         let system = try Self.orProblem { try SystemClock() }
-        clock = GatewayClock(system: system, source: configuration.clockSource)
+        clock = GatewayClock(
+            system: system, source: configuration.clockSource,
+            lastKnownWall: DataDirectory.lastKnownTime(in: configuration.dataPath))
         try Self.checkPortsExist(configuration)
         let socket = SocketPlace(path: configuration.socketPath)
         try socket.check()

@@ -69,6 +69,7 @@ public struct LocalAPI: Sendable {
                     "yesterday": collection.yesterday.map(Self.json) ?? .null,
                 ]),
                 "gateway": .string(gateway.configuration.gateway.rawValue), "at": status.now.json,
+                "clock": ClockJSON.report(gateway.clock.report()),
                 "ledger_usable": .boolean(status.isLedgerUsable),
                 "ledger_held": status.holdReason.map(JSONValue.string) ?? .null,
                 "chain_head": status.chainHead.map {

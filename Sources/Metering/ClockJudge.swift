@@ -29,6 +29,10 @@ public struct ClockRules: Hashable, Sendable {
     public let buildDate: WallTime
     /// The latest wall time that an earlier run trusted, from disk; nil on a new box.
     public let lastKnownWall: WallTime?
+    /// The battery-backed clock is believed when it is no further than this from the wall clock.
+    public let hardwareTolerance: Duration = .seconds(2)
+    /// ... and when the box was off for no longer than this.
+    public let longestOff: Duration = .seconds(30 * 86_400)
 
     public init(
         holdoverLimit: Duration = .seconds(86_400), stepThreshold: Duration = .seconds(1), buildDate: WallTime,
@@ -51,11 +55,14 @@ public struct ClockSample: Hashable, Sendable {
     public let isSynchronised: Bool
     public let monotonic: MonotonicTime
     public let wall: WallTime
+    /// What the battery-backed clock shows that the wall clock was set from at boot; nil without one.
+    public let hardwareWall: WallTime?
 
-    public init(isSynchronised: Bool, monotonic: MonotonicTime, wall: WallTime) {
+    public init(isSynchronised: Bool, monotonic: MonotonicTime, wall: WallTime, hardwareWall: WallTime? = nil) {
         self.isSynchronised = isSynchronised
         self.monotonic = monotonic
         self.wall = wall
+        self.hardwareWall = hardwareWall
     }
 }
 
@@ -82,6 +89,8 @@ public struct ClockJudge: Hashable, Sendable {
     public private(set) var lastTrusted: MonotonicTime?
 
     private var isSetByOperator = false
+    /// The wall clock jumped, and no time source vouched for it.
+    private var hasJumped = false
     private var lastSample: ClockSample?
 
     public init(rules: ClockRules) { self.rules = rules }
@@ -92,10 +101,14 @@ public struct ClockJudge: Hashable, Sendable {
         if step != nil, !sample.isSynchronised {
             isSetByOperator = false
             lastTrusted = nil
+            hasJumped = true
         }
         let before = trust
         trust = trust(of: sample)
-        if trust == .trusted { lastTrusted = sample.monotonic }
+        if trust == .trusted {
+            lastTrusted = sample.monotonic
+            hasJumped = false
+        }
         lastSample = sample
         let isAnchorDue = trust == .trusted && (before == .untrusted || step != nil)
         return ClockVerdict(
@@ -118,8 +131,20 @@ public struct ClockJudge: Hashable, Sendable {
         // The last known time has no say here: it may itself come from a clock that was ahead.
         guard sample.wall >= rules.buildDate else { return .untrusted }
         if sample.isSynchronised || isSetByOperator { return .trusted }
-        guard let lastTrusted, sample.monotonic - lastTrusted <= rules.holdoverLimit else { return .untrusted }
+        // Without a trusted moment in this boot it is the battery-backed clock that held the time since the last
+        // boot's: for no longer into this one.
+        guard lastTrusted != nil || isHeldByHardware(sample),
+            sample.monotonic - (lastTrusted ?? MonotonicTime(nanoseconds: 0)) <= rules.holdoverLimit
+        else { return .untrusted }
         return .holdover
+    }
+
+    /// Whether the battery-backed clock shows what the wall clock shows, and a time that can be: after the last
+    /// known one, and not so long after it that a battery change is likelier than a box that was off.
+    private func isHeldByHardware(_ sample: ClockSample) -> Bool {
+        guard !hasJumped, let hardware = sample.hardwareWall, let lastKnown = rules.lastKnownWall else { return false }
+        return (hardware - sample.wall).magnitude <= rules.hardwareTolerance
+            && (.zero...rules.longestOff).contains(sample.wall - lastKnown)
     }
 
     private func step(to sample: ClockSample) -> Duration? {

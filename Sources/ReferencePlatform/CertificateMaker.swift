@@ -1,5 +1,5 @@
 internal import Crypto
-internal import Foundation
+public import Foundation
 internal import SwiftASN1
 internal import X509
 
@@ -7,12 +7,17 @@ internal import X509
 /// and tests. A real site's keys are made on the box and never leave it.
 public enum CertificateMaker {
     /// Writes `ca.pem`, `ca.key`, `platform.pem`, `platform.key`, and for each gateway `NAME.pem`, `NAME.key`.
-    public static func make(in folder: String, gateways: [String], hosts: [String] = ["localhost"]) throws {
+    /// - Parameter start: when they begin to be valid, for a year.
+    public static func make(
+        in folder: String, gateways: [String], hosts: [String] = ["localhost"],
+        // A day back, for clocks that do not agree.
+        validFrom start: Date = Date().addingTimeInterval(-86_400)
+    ) throws {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let authorityKey = P256.Signing.PrivateKey()
         let authorityName = try DistinguishedName { CommonName("Meterkeep throwaway CA") }
         let authority = try certificate(
-            subject: authorityName, key: authorityKey, issuer: authorityName, issuerKey: authorityKey,
+            subject: authorityName, key: authorityKey, issuer: authorityName, issuerKey: authorityKey, start: start,
             extensions: try Certificate.Extensions {
                 Critical(BasicConstraints.isCertificateAuthority(maxPathLength: 0))
                 Critical(KeyUsage(keyCertSign: true, cRLSign: true))
@@ -27,7 +32,7 @@ public enum CertificateMaker {
             let key = P256.Signing.PrivateKey()
             let made = try certificate(
                 subject: try DistinguishedName { CommonName(name) }, key: key, issuer: authorityName,
-                issuerKey: authorityKey,
+                issuerKey: authorityKey, start: start,
                 extensions: try Certificate.Extensions {
                     Critical(BasicConstraints.notCertificateAuthority)
                     Critical(KeyUsage(digitalSignature: true))
@@ -43,11 +48,9 @@ public enum CertificateMaker {
 
     private static func certificate(
         subject: DistinguishedName, key: P256.Signing.PrivateKey, issuer: DistinguishedName,
-        issuerKey: P256.Signing.PrivateKey, extensions: Certificate.Extensions
+        issuerKey: P256.Signing.PrivateKey, start: Date, extensions: Certificate.Extensions
     ) throws -> Certificate {
-        // A day back, for clocks that do not agree.
-        let start = Date().addingTimeInterval(-86_400)
-        return try Certificate(
+        try Certificate(
             version: .v3, serialNumber: .init(), publicKey: .init(key.publicKey), notValidBefore: start,
             notValidAfter: start.addingTimeInterval(86_400 * 365), issuer: issuer, subject: subject,
             signatureAlgorithm: .ecdsaWithSHA256, extensions: extensions, issuerPrivateKey: .init(issuerKey))

@@ -125,7 +125,7 @@ public struct EnrolmentClient: Sendable {
             return (Int(response.status.code), bytes)
         } catch {
             try? await client.shutdown()
-            throw .noAnswer(url: base, reason: PlatformClient.explain(error))
+            throw .noAnswer(url: base, reason: PlatformClient.explain(error, dates: nil))
         }
     }
 

@@ -20,6 +20,7 @@ public final class PlatformClient: Sendable {
     private struct State {
         var clients: ClientPair
         var stamps: [FileStamp]
+        var dates: CertificateDates
         var problem: UplinkSetupError?
         /// Until the platform says that it does not take it.
         var packs = true
@@ -48,7 +49,9 @@ public final class PlatformClient: Sendable {
         self.address = address
         base = address.url.hasSuffix("/") ? String(address.url.dropLast()) : address.url
         self.gateway = gateway
-        state = Mutex(State(clients: try ClientPair(address), stamps: Self.stamps(address)))
+        state = Mutex(
+            State(
+                clients: try ClientPair(address), stamps: Self.stamps(address), dates: CertificateDates(address)))
     }
 
     /// Why the certificates on the disk are not used, where they are not; those read before still are.
@@ -113,7 +116,7 @@ public final class PlatformClient: Sendable {
             return (outcome, response.headers.contains(name: "Accept-Encoding"))
         } catch {
             await clients.end()
-            return (.noAnswer(Self.explain(error)), false)
+            return (.noAnswer(explain(error)), false)
         }
     }
 
@@ -143,7 +146,7 @@ public final class PlatformClient: Sendable {
             return outcome
         } catch {
             await clients.end()
-            return .failed(Self.explain(error))
+            return .failed(explain(error))
         }
     }
 
@@ -172,7 +175,7 @@ public final class PlatformClient: Sendable {
             await clients.end()
         } catch {
             await clients.end()
-            throw .noAnswer(url: base, reason: Self.explain(error))
+            throw .noAnswer(url: base, reason: explain(error))
         }
         return try EnrolmentClient.issued(answer.status, answer.bytes, url: base)
     }
@@ -184,6 +187,7 @@ public final class PlatformClient: Sendable {
             var replaced: ClientPair?
             if state.stamps != stamps {
                 state.stamps = stamps
+                state.dates = CertificateDates(address)
                 do throws(UplinkSetupError) {
                     let fresh = try ClientPair(address)
                     (replaced, state.clients, state.problem) = (state.clients, fresh, nil)
@@ -202,7 +206,17 @@ public final class PlatformClient: Sendable {
         [address.authorityPath, address.certificatePath, address.keyPath].map { FileStamp($0) }
     }
 
-    static func explain(_ error: any Error) -> String {
-        String(String(describing: error).prefix(200))
+    private func explain(_ error: any Error) -> String {
+        Self.explain(error, dates: state.withLock { $0.dates })
+    }
+
+    /// Where TLS failed for want of a right clock, the clock is what is named.
+    static func explain(_ error: any Error, dates: CertificateDates?) -> String {
+        let whole = String(describing: error)
+        let text = String(whole.prefix(200))
+        guard whole.contains("CERTIFICATE_VERIFY_FAILED") || whole.contains("CERTIFICATE_EXPIRED") else { return text }
+        let now = Date()
+        if let problem = dates?.problem(at: now) { return "\(problem) [\(text)]" }
+        return CertificateDates.doubt(at: now) + text
     }
 }

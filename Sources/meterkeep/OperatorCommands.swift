@@ -103,8 +103,7 @@ struct Status: AsyncParsableCommand {
                 "readings  \(share / 10).\(share % 10) % of \(today["due"]?.integer ?? 0) due since midnight or the start"
             )
         }
-        let at = status["at"]?.object ?? [:]
-        print("clock     \(at["trust"]?.string ?? "?")")
+        ClockText.lines(status["clock"]).forEach { print($0) }
     }
 }
 

@@ -97,3 +97,57 @@ struct ClockJudgeTests {
         #expect(makeJudge(lastKnown: built + .seconds(-5)).rules.earliestPresent == built)
     }
 }
+
+@Suite("The battery-backed clock")
+struct HardwareClockTests {
+    private func trust(
+        at uptimeSeconds: Int64, lastKnown: WallTime?, wall: WallTime, hardware: WallTime?
+    ) -> ClockTrust {
+        var judge = makeJudge(lastKnown: lastKnown)
+        return judge.judge(
+            ClockSample(
+                isSynchronised: false, monotonic: MonotonicTime(nanoseconds: uptimeSeconds * 1_000_000_000), wall: wall,
+                hardwareWall: hardware)
+        ).trust
+    }
+
+    @Test(
+        "holds the time over a power cut, where it shows a time that can be",
+        arguments: [
+            // A night without power.
+            (20, now, now + .seconds(8 * 3_600), now + .seconds(8 * 3_600), ClockTrust.holdover),
+            // Counts whole seconds.
+            (20, now, now + .milliseconds(1_900), now, .holdover),
+            // No longer than a source that has gone.
+            (3_601, now, now + .seconds(3_601), now + .seconds(3_601), .untrusted),
+            // Its battery is empty: the wall clock was put to the last known time since.
+            (20, now, now, WallTime(millisecondsSince1970: 0), .untrusted),
+            // It runs behind what was known.
+            (20, now, now + .seconds(-60), now + .seconds(-60), .untrusted),
+            // Half a year: somebody has set it, or nobody knows.
+            (20, now, now + .seconds(180 * 86_400), now + .seconds(180 * 86_400), .untrusted),
+            // A new box knows nothing to compare it with.
+            (20, nil, now, now, .untrusted),
+            (20, now, now, nil, .untrusted),
+        ] as [(Int64, WallTime?, WallTime, WallTime?, ClockTrust)])
+    func afterPowerCut(
+        uptimeSeconds: Int64, lastKnown: WallTime?, wall: WallTime, hardware: WallTime?, expected: ClockTrust
+    ) {
+        #expect(trust(at: uptimeSeconds, lastKnown: lastKnown, wall: wall, hardware: hardware) == expected)
+    }
+
+    @Test("a jump that nobody vouches for ends it, also where the battery-backed clock was set along")
+    func jump() {
+        var judge = makeJudge(lastKnown: now)
+        func look(_ uptimeSeconds: Int64, _ wall: WallTime) -> ClockTrust {
+            judge.judge(
+                ClockSample(
+                    isSynchronised: false, monotonic: MonotonicTime(nanoseconds: uptimeSeconds * 1_000_000_000),
+                    wall: wall, hardwareWall: wall)
+            ).trust
+        }
+        #expect(look(10, now) == .holdover)
+        #expect(look(20, now + .seconds(3_610)) == .untrusted)
+        #expect(look(30, now + .seconds(3_620)) == .untrusted)
+    }
+}

@@ -14,9 +14,9 @@ import UplinkProtocol
 final class Certificates: Sendable {
     let folder: String
 
-    init() throws {
+    init(validFrom start: Date = Date().addingTimeInterval(-86_400)) throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "uplink-\(UUID().uuidString.prefix(8))").path
-        try CertificateMaker.make(in: folder, gateways: ["G-1", "G-2"])
+        try CertificateMaker.make(in: folder, gateways: ["G-1", "G-2"], validFrom: start)
     }
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }

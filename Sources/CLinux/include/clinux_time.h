@@ -1,8 +1,9 @@
 #ifndef CLINUX_TIME_H
 #define CLINUX_TIME_H
 
-// 1 when the kernel's clock is disciplined by a time source now, 0 when it is not, -1 with errno set
-// when the kernel does not say (adjtimex(2): the state TIME_ERROR or the flag STA_UNSYNC).
-int clinux_clock_is_synchronised(void);
+// Whether the kernel's clock is disciplined by a time source now (adjtimex(2): neither the state TIME_ERROR
+// nor the flag STA_UNSYNC). 1 or 0, or -1 with errno when the kernel does not say (EPERM in a sandbox). The
+// largest error that the source admits is put into `max_error_us`.
+int clinux_clock_is_synchronised(long long *max_error_us);
 
 #endif
