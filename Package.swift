@@ -84,8 +84,8 @@ let shell: [Target] = [
     .target(
         name: "Concentrator",
         dependencies: [
-            "Board", "BusSurvey", "ConfigurationReader", "Failpoints", "FieldBus", "GatewayIdentity", "MeterProfiles",
-            "Metering", "Prepaid", "Storage", "Threading", "UplinkHTTP", "UplinkMQTT", "UplinkProtocol", "UplinkPull",
+            "Board", "BusSurvey", "Commissioning", "ConfigurationReader", "Failpoints", "FieldBus", "GatewayIdentity",
+            "MeterProfiles", "Metering", "Prepaid", "Storage", "Threading", "UplinkHTTP", "UplinkMQTT", "UplinkProtocol", "UplinkPull",
             .logging,
         ], swiftSettings: strict),
     .target(
@@ -170,7 +170,7 @@ let tests: [Target] = [
     .testTarget(
         name: "ConcentratorTests",
         dependencies: [
-            "Board", "BusSurvey", "Concentrator", "ConfigurationReader", "FieldBus", "MeterProfiles",
+            "Board", "BusSurvey", "Commissioning", "Concentrator", "ConfigurationReader", "FieldBus", "MeterProfiles",
             "MeterSimulation", "Metering", "Prepaid", "Storage", "UplinkHTTP", .logging,
         ],
         swiftSettings: strict),

@@ -92,7 +92,10 @@ final class PacedLine: Sendable {
                 if !frame.isEmpty, Self.now() - lastByteAt > 500_000_000 {
                     return Arrival(frame: frame, beganAt: firstByteAt, isEarly: false, isDropped: false)
                 }
-                if frame.isEmpty { clinux_rest_pty(slave) }
+                if frame.isEmpty {
+                    clinux_rest_pty(slave)
+                    deliver(idleBytes[...])
+                }
                 continue
             }
             if ready < 0, errno == EINTR { continue }
@@ -104,6 +107,13 @@ final class PacedLine: Sendable {
             if frame.isEmpty { firstByteAt = lastByteAt }
             frame += buffer[..<count]
             guard let length = ServerFrame.requestLength(frame), frame.count >= length else { continue }
+            switch behaviour.wiring {
+            case .echo: deliver(frame[...])
+            case .swapped:
+                deliver([0])
+                return Arrival(frame: [], beganAt: firstByteAt, isEarly: false, isDropped: false)
+            case .sound, .noise, .secondMaster, .unterminated: break
+            }
             let silence = serial.interFrameSilence.wholeNanoseconds
             let isEarly = busyUntil.withLock { firstByteAt < $0 + silence }
             // In another format it is noise to every device here.
@@ -118,12 +128,25 @@ final class PacedLine: Sendable {
         return nil
     }
 
+    /// What an idle line with this wiring brings in, every 50 ms.
+    private var idleBytes: [UInt8] {
+        switch behaviour.wiring {
+        case .sound, .echo, .unterminated: []
+        case .swapped: [0]
+        case .noise: [0xFE, 0x83]
+        // Unit 9 is asked for a register.
+        case .secondMaster: [0x09, 0x03, 0x00, 0x00, 0x00, 0x01, 0x85, 0x42]
+        }
+    }
+
     /// When the line was last in use, as its pace says.
     var endOfUse: Int64 { busyUntil.withLock { $0 } }
 
     /// Sends an answer so that its last byte arrives when it would on the line.
     func answer(_ reply: BusReply) {
         // No device knows before 3.5 characters of silence that the request is over.
+        let isWhole = behaviour.wiring != .unterminated
+        let reply = isWhole ? reply : BusReply(bytes: reply.bytes.map { $0 ^ 0x41 }, turnaround: reply.turnaround)
         let start = endOfUse + max(reply.turnaround, serial.interFrameSilence).wholeNanoseconds
         sleep(until: start)
         switch behaviour.delivery {

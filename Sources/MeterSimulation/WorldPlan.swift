@@ -42,9 +42,25 @@ public struct WorldPlan: Sendable {
             case fifo
         }
 
+        /// What is wrong with the cable, or the adapter.
+        public enum Wiring: String, Hashable, Sendable, CaseIterable {
+            case sound
+            /// The adapter hands back what it sends.
+            case echo
+            /// A and B are swapped: nobody understands, and the line rests on the wrong level.
+            case swapped
+            /// The idle line chatters.
+            case noise
+            /// Another program asks on the line.
+            case secondMaster = "second_master"
+            /// Every answer comes broken.
+            case unterminated
+        }
+
         public let delivery: Delivery
         /// A device drops a request that began before 3.5 characters of silence, as many meters do.
         public let dropsEarlyRequests: Bool
+        public var wiring = Wiring.sound
     }
 
     public let seed: UInt64
@@ -67,11 +83,12 @@ public struct WorldPlan: Sendable {
     }
 
     private static func bus(_ node: ConfigurationNode) -> Bus? {
-        let keys = ["name", "link", "baud", "format", "turnaround_us", "delivery", "drops_early", "devices"]
+        let keys = ["name", "link", "baud", "format", "turnaround_us", "delivery", "drops_early", "wiring", "devices"]
         guard let bus = node.mapping(keys: keys), let name = bus.text("name"), let link = bus.text("link"),
             let serial = SerialFormat.read(bus),
             let delivery: LineBehaviour.Delivery = bus.choice("delivery", default: .frames),
-            let dropsEarly = bus.boolean("drops_early", default: false)
+            let dropsEarly = bus.boolean("drops_early", default: false),
+            let wiring: LineBehaviour.Wiring = bus.choice("wiring", default: .sound)
         else { return nil }
         let bounds = bus.list("turnaround_us").compactMap { $0.integer(in: 0...5_000_000).map(Int64.init) }
         var turnaround: ClosedRange<Int64> = 5_000...10_000
@@ -84,7 +101,7 @@ public struct WorldPlan: Sendable {
         }
         return Bus(
             name: name, link: link, serial: serial, turnaroundMicroseconds: turnaround,
-            behaviour: LineBehaviour(delivery: delivery, dropsEarlyRequests: dropsEarly),
+            behaviour: LineBehaviour(delivery: delivery, dropsEarlyRequests: dropsEarly, wiring: wiring),
             devices: bus.list("devices").compactMap(device))
     }
 
