@@ -37,7 +37,7 @@ public struct AddressEvidence: Hashable, Sendable {
 
     public init() {}
 
-    mutating func take(_ outcome: ProbeOutcome, answeredTwice: Bool) {
+    public mutating func take(_ outcome: ProbeOutcome, answeredTwice: Bool) {
         asked += 1
         if answeredTwice || outcome == .strange { doubled += 1 }
         switch outcome {

@@ -2,11 +2,11 @@ private import Glibc
 
 /// Small files that are there whole or not at all, whatever happens: written beside their place, fsync,
 /// rename, fsync of the directory.
-enum DurableFile {
+public enum DurableFile {
     /// Where a file is written before it is put in its place.
     static func temporaryPath(for path: String) -> String { path + ".part" }
 
-    static func replace(_ path: String, with bytes: [UInt8]) throws(StorageError) {
+    public static func replace(_ path: String, with bytes: [UInt8]) throws(StorageError) {
         let temporary = temporaryPath(for: path)
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw failure(path) }

@@ -11,8 +11,10 @@ final class Program {
     /// The programs are built beside the test bundle.
     private static let folder = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
 
+    static func path(of name: String) -> String { folder.appending(path: name).path }
+
     convenience init(_ name: String, _ arguments: [String]) throws {
-        try self.init(at: Self.folder.appending(path: name).path, arguments)
+        try self.init(at: Self.path(of: name), arguments)
     }
 
     init(at path: String, _ arguments: [String]) throws {
