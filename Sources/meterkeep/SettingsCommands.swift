@@ -162,56 +162,6 @@ struct AddressCommand: AsyncParsableCommand {
     }
 }
 
-struct ReplaceCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "replace",
-        abstract: "Say that a meter was replaced: bill the old one to its end, start the new one at its reading.",
-        discussion: """
-            The new meter has the address and the name of the old one. Readings are in kWh or m3, as the displays \
-            show them. Without --old-last the last accepted reading counts; without --new-first the new meter is read.
-            """)
-
-    @OptionGroup var daemon: DaemonSocket
-    @Option(help: "The circuit.") var circuit: String
-    @Option(help: "What the old meter showed at last.") var oldLast: String?
-    @Option(help: "What the new meter shows.") var newFirst: String?
-    @Option(help: "The new meter's profile, where it is another model.") var profile: String?
-    @Option(help: "The number printed on the new meter.") var serial: String?
-    @Flag(help: "Do not ask.") var yes = false
-
-    func run() async throws {
-        var query = "circuit=\(circuit.forQuery)"
-        if let oldLast { query += "&old_last=\(try Self.thousandths(oldLast))" }
-        if let newFirst { query += "&new_first=\(try Self.thousandths(newFirst))" }
-        if let profile { query += "&profile=\(profile.forQuery)" }
-        if let serial { query += "&serial=\(serial.forQuery)" }
-        let planned = try await daemon.ask("/v1/replace?\(query)", body: "").object ?? [:]
-        func value(_ key: String, of answer: [String: JSONValue]) -> String {
-            answer[key]?.integer.map { FixedPoint.text($0, fractionDigits: 3) } ?? "?"
-        }
-        if !daemon.json {
-            show("circuit \(circuit), meter \(planned["meter"]?.string ?? "?")")
-            show("old meter ends at    \(value("old_last", of: planned))")
-            show("still to be billed   \(value("billed", of: planned))")
-            show("new meter starts at  \(value("new_first", of: planned))")
-        }
-        if !yes { try confirm("replace the meter so?") }
-        // What was shown is what is done, though the new meter counts on meanwhile.
-        if newFirst == nil, let first = planned["new_first"]?.integer { query += "&new_first=\(first)" }
-        let done = try await daemon.ask("/v1/replace?\(query)&confirm=1", body: "")
-        show(daemon.json ? done.canonicalText : "done; \(value("billed", of: done.object ?? [:])) billed")
-    }
-
-    /// Reads `1234.5` as 1234500.
-    private static func thousandths(_ text: String) throws -> Int64 {
-        guard let value = FixedPoint.parse(text, fractionDigits: 3), value >= 0 else {
-            complain("'\(text)' is no meter reading; write it like 1234.5")
-            throw ExitCode(64)
-        }
-        return value
-    }
-}
-
 /// Asks a question that only `y` answers with yes.
 func confirm(_ question: String) throws {
     FileHandle.standardOutput.write(Data("\(question) [y/N] ".utf8))

@@ -227,9 +227,14 @@ struct MeterCareTests {
         #expect(wrong.code == 65 && wrong.text.contains("says its number is 4711, not 4712"), "\(wrong.text)")
         let back = try meterkeep("replace", "--circuit", "M-1", "--old-last", "99", "--yes")
         #expect(back.code == 65 && back.text.contains("does not follow its last accepted one"), "\(back.text)")
-        let (said, code) = try meterkeep(
-            "replace", "--circuit", "M-1", "--old-last", "100.05", "--serial", "4711", "--yes")
+        // Guided: a wrong circuit and a wrong reading are asked for again.
+        let answers = ["M-7", "M-1", "99", "", "4711", "", "100.05", "", "y"].joined(separator: "\n") + "\n"
+        let input = try bench.write("answers", answers)
+        let command = "'\(Program.path(of: "meterkeep"))' replace --socket '\(bench.folder)/data.sock' < '\(input)'"
+        let (said, code) = try Program(at: "/bin/sh", ["-c", command]).finish()
         #expect(code == 0, "\(said)")
+        #expect(
+            said.contains("! there is no circuit M-7") && said.contains("! the old meter's last reading"), "\(said)")
         #expect(said.contains("still to be billed   0.050") && said.contains("new meter starts at  0.000"), "\(said)")
         // 50 Wh at 0.5 a kWh.
         try bench.until("the balance shows it") {

@@ -49,6 +49,12 @@ extension SiteService {
         return .applied(["meter": meter.id.rawValue])
     }
 
+    /// What would come of a replacement now; nothing is kept.
+    func rehearse(_ exchange: MeterExchange) -> CommandAnswer {
+        var work = CommandWork()
+        return replace(exchange, into: &work, now: clock.now())
+    }
+
     /// Bills the old meter to its end and starts the new one at its first reading.
     private func replace(
         _ exchange: MeterExchange, into work: inout CommandWork, now: Timestamp
@@ -76,12 +82,17 @@ extension SiteService {
         if new.address != old.address, !others.isEmpty { return used(old.id, by: Array(others.values)) }
         let rules = CounterRules(
             modulus: billing.modulus, step: billing.step, ratedPerHour: circuit.counter.ratedPerHour)
-        let (result, outcome) = group.take(
+        var (result, outcome) = group.take(
             replacement: MeterReplacement(
                 circuit: circuit.id, oldLast: exchange.oldLast, newFirst: exchange.newFirst, meter: new.id,
                 counter: rules), now: now, site: conditions)
         switch result {
         case .replaced(let billed):
+            outcome.change.events = outcome.change.events.map { event in
+                guard event.code == .meterReplaced else { return event }
+                let more = ["serial": exchange.serial ?? "not_given", "profile": new.profile]
+                return Event(event.code, event.subject, event.detail.merging(more) { first, _ in first })
+            }
             work.take(group, key: key, outcome)
             work.installation = StoredSite(
                 meters: [new], accounts: [],

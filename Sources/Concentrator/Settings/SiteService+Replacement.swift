@@ -1,7 +1,7 @@
 internal import MeterProfiles
 public import Metering
 internal import Prepaid
-internal import Storage
+internal import UplinkProtocol
 
 /// A meter was taken out and another put in at its address, under its name.
 public struct DeviceReplacement: Hashable, Sendable {
@@ -65,79 +65,78 @@ extension RunningGateway {
                 description: "no \(profile.title) answers at \(meter.address); set the new meter's address and rate as "
                     + "the old one's, or give its reading with --new-first")
         }
-        return try await site.replace(replacement, by: device, startingAt: first, isRehearsal: isRehearsal)
+        let lastAccepted = await site.lastAccepted(of: replacement.circuit)
+        guard let last = replacement.oldLast ?? lastAccepted else {
+            throw ReplacementRefusal(
+                description: "nothing was read of the old meter yet; give its last reading with --old-last")
+        }
+        let exchange = MeterExchange(
+            circuit: replacement.circuit, oldLast: last, newFirst: first, meter: device, serial: replacement.serial)
+        let (state, outcome, detail) = try await carryOut(exchange, isRehearsal: isRehearsal)
+        guard state == .applied else {
+            throw ReplacementRefusal(
+                description: Self.words(for: outcome, detail, profile: profile.title, address: device.address))
+        }
+        return ReplacementReport(
+            meter: device.id, oldLast: last, newFirst: first, billed: detail["billed"].flatMap { Int64($0) } ?? 0)
+    }
+
+    /// Replacing is the command `replace_meter`, whoever gives it.
+    private func carryOut(
+        _ exchange: MeterExchange, isRehearsal: Bool
+    ) async throws(ReplacementRefusal) -> (CommandState, String, [String: String]) {
+        if isRehearsal {
+            let answer = await site.rehearse(exchange)
+            return (answer.state, answer.outcome, answer.detail)
+        }
+        let command: Command
+        do {
+            command = try Command(
+                json: .object([
+                    "id": .string("local-\(Self.newEpoch())"), "kind": .string("replace_meter"),
+                    "replace_meter": exchange.json,
+                ]))
+        } catch { throw ReplacementRefusal(description: "\(error)") }
+        guard let record = await site.execute(command, from: .onSite) else {
+            throw ReplacementRefusal(
+                description: "the ledger takes nothing now (meterkeep status says why); the old meter still counts")
+        }
+        return (record.state, record.outcome, record.detail)
+    }
+
+    /// A refusal's code as people read it: what, and what to do.
+    private static func words(
+        for outcome: String, _ detail: [String: String], profile: String, address: UnitAddress
+    ) -> String {
+        switch outcome {
+        case "unknown_circuit": "the circuit is not known; meterkeep meters shows their names"
+        case "other_commodity": "\(profile) does not count what the old meter did; choose another profile"
+        case "no_relay_point":
+            "\(profile) has no switch, and this circuit was cut by its meter's own; import the circuit with a relay "
+                + "board first"
+        case "address_taken": "\(address) is that of \(detail["meter"] ?? "another device"); give another address"
+        case "implausible_last_reading":
+            "the old meter's last reading does not follow its last accepted one, "
+                + "\(detail["last_accepted"].flatMap { Int64($0) }.map { FixedPoint.text($0, fractionDigits: 3) } ?? "?"); "
+                + "read it again"
+        case "implausible_first_reading": "the new meter cannot show this first reading; read it again, in kWh or m3"
+        case "not_settled":
+            "what was used up to now cannot be posted; look at the circuit in meterkeep meters first"
+        default: "it was refused as \(outcome); docs/uplink.md explains the code"
+        }
     }
 }
 
 extension SiteService {
     func meter(of circuit: CircuitID) -> SiteMeter? {
+        state(of: circuit).flatMap { meters[$0.circuit.meter] }
+    }
+
+    /// Wh or litres; nil before the first reading.
+    func lastAccepted(of circuit: CircuitID) -> Int64? { state(of: circuit)?.track.lastAccepted?.value }
+
+    private func state(of circuit: CircuitID) -> CircuitState? {
         guard let key = groupOfCircuit[circuit] else { return nil }
-        return groups[key]?.circuits.first { $0.circuit.id == circuit }.flatMap { meters[$0.circuit.meter] }
-    }
-
-    func replace(
-        _ declared: DeviceReplacement, by device: SiteMeter, startingAt first: Int64, isRehearsal: Bool
-    ) async throws(ReplacementRefusal) -> ReplacementReport {
-        guard let key = groupOfCircuit[declared.circuit], var group = groups[key],
-            let state = group.circuits.first(where: { $0.circuit.id == declared.circuit }),
-            let profile = profiles[device.profile], let billing = profile.billing
-        else { throw ReplacementRefusal(description: "there is no circuit \(declared.circuit)") }
-        if profile.commodity != state.circuit.commodity {
-            throw ReplacementRefusal(
-                description: "\(profile.title) does not count \(state.circuit.commodity); choose another profile")
-        }
-        if let breaker = state.circuit.breaker, breaker.device == device.address, profile.relay?[breaker.point] == nil {
-            throw ReplacementRefusal(
-                description: "\(profile.title) has no switch, and this circuit was cut by its meter's own; import the "
-                    + "circuit with a relay board first")
-        }
-        guard let last = declared.oldLast ?? state.track.lastAccepted?.value else {
-            throw ReplacementRefusal(
-                description: "nothing was read of the old meter yet; give its last reading with --old-last")
-        }
-        let old = state.circuit.counter
-        let counter = CounterRules(modulus: billing.modulus, step: billing.step, ratedPerHour: old.ratedPerHour)
-        let now = clock.now()
-        let (result, decided) = group.take(
-            replacement: MeterReplacement(
-                circuit: declared.circuit, oldLast: last, newFirst: first, meter: device.id, counter: counter),
-            now: now, site: conditions)
-        guard case .replaced(let billed) = result else { throw ReplacementRefusal(description: result.words) }
-        let report = ReplacementReport(meter: device.id, oldLast: last, newFirst: first, billed: billed)
-        if isRehearsal { return report }
-        var outcome = decided
-        outcome.change.events = decided.change.events.map { event in
-            guard event.code == .meterReplaced else { return event }
-            let more = ["serial": declared.serial ?? "not_given", "profile": device.profile]
-            return Event(event.code, event.subject, event.detail.merging(more) { first, _ in first })
-        }
-        let transaction = LedgerTransaction(
-            changes: [outcome.change], installation: StoredSite(meters: [device], accounts: [], circuits: []),
-            actor: "operator")
-        guard keep(group, key: key, outcome: outcome, transaction: transaction, now: now) else {
-            throw ReplacementRefusal(
-                description: "the ledger takes nothing now (meterkeep status says why); the old meter still counts")
-        }
-        let isNewModel = meters[device.id]?.profile != device.profile
-        meters[device.id] = device
-        if isNewModel {
-            mailboxes[device.address.bus]?.setDevices(meters.values.filter { $0.address.bus == device.address.bus })
-        }
-        direct()
-        return report
-    }
-}
-
-extension ReplacementResult {
-    fileprivate var words: String {
-        switch self {
-        case .unknownCircuit: "the circuit is not known"
-        case .implausibleLast(_, let lastAccepted):
-            "the old meter's last reading does not follow its last accepted one, "
-                + "\(FixedPoint.text(lastAccepted, fractionDigits: 3)); read it again"
-        case .implausibleFirst: "the new meter cannot show this first reading; read it again, in kWh or m3"
-        case .notSettled: "what was used up to now cannot be posted; look at the circuit in meterkeep meters first"
-        case .replaced: code
-        }
+        return groups[key]?.circuits.first { $0.circuit.id == circuit }
     }
 }

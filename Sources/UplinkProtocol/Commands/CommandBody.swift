@@ -81,6 +81,31 @@ public struct MeterExchange: Hashable, Sendable {
     public let newFirst: Int64
     /// The new meter; nil where it has the name, the address and the profile of the old one.
     public let meter: SiteMeter?
+    /// The number printed on it, kept with what was done.
+    public let serial: String?
+
+    public init(circuit: CircuitID, oldLast: Int64, newFirst: Int64, meter: SiteMeter?, serial: String? = nil) {
+        self.circuit = circuit
+        self.oldLast = oldLast
+        self.newFirst = newFirst
+        self.meter = meter
+        self.serial = serial
+    }
+
+    /// What a `replace_meter` command holds.
+    public var json: JSONValue {
+        var members: [String: JSONValue] = [
+            "circuit": .string(circuit.rawValue), "old_last": .integer(oldLast), "new_first": .integer(newFirst),
+        ]
+        if let meter {
+            members["meter"] = .string(meter.id.rawValue)
+            members["bus"] = .string(meter.address.bus.rawValue)
+            members["unit"] = .integer(Int64(meter.address.unit))
+            members["profile"] = .string(meter.profile)
+        }
+        if let serial { members["serial"] = .string(serial) }
+        return .object(members)
+    }
 }
 
 extension Command.Body {

@@ -52,8 +52,10 @@ extension Command.Body {
         let last = try reader.integer("old_last")
         let first = try reader.integer("new_first")
         let isNamed = reader.optional("meter") != nil
+        let isNumbered = reader.optional("serial") != nil
         return MeterExchange(
-            circuit: circuit, oldLast: last, newFirst: first, meter: isNamed ? try siteMeter(&reader) : nil)
+            circuit: circuit, oldLast: last, newFirst: first, meter: isNamed ? try siteMeter(&reader) : nil,
+            serial: isNumbered ? try reader.text("serial", longest: 64) : nil)
     }
 
     private static func siteMeter(_ reader: inout ObjectReader) throws(FieldProblem) -> SiteMeter {
