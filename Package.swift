@@ -85,7 +85,8 @@ let shell: [Target] = [
         name: "Concentrator",
         dependencies: [
             "Board", "BusSurvey", "Commissioning", "ConfigurationReader", "Failpoints", "FieldBus", "GatewayIdentity",
-            "MeterProfiles", "Metering", "Prepaid", "Storage", "Threading", "UplinkHTTP", "UplinkMQTT", "UplinkProtocol", "UplinkPull",
+            "MeterProfiles", "Metering", "Prepaid", "Storage", "Threading", "UplinkHTTP", "UplinkMQTT",
+            "UplinkProtocol", "UplinkPull",
             .logging,
         ], swiftSettings: strict),
     .target(

@@ -73,10 +73,13 @@ struct SetupTests {
 
         let second = try guided(
             // The model of unit 2 is plausible only: the first choice; the board's is not known.
-            ["1", "FLAT-2 C-2", "-", "8", "BOARD", "0.6180", "10", "-", "y", "y", "FLAT-1 FLAT-1"].map { $0 },
+            ["1", "FLAT-2 C-2", "15", "BOARD", "0.6180", "10", "50", "-", "y", "y", "FLAT-1 FLAT-1"],
             ports: ports)
         #expect(second.text.contains("Device 2 of 3: bus1 unit 2"), "\(second.text)")
         #expect(second.text.contains("1: eastron-sdm120"), "\(second.text)")
+        #expect(second.text.contains("switch FLAT-1") && second.text.contains("opened and closed"), "\(second.text)")
+        #expect(second.text.contains("Done."), "\(second.text)")
+        #expect(bench.contents.contains("self-test.html") && !bench.contents.contains("setup-progress.yaml"))
         simulator.signal(SIGTERM)
         _ = simulator.finish()
     }

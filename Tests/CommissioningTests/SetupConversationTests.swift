@@ -51,7 +51,7 @@ private func name(_ step: SetupStep) -> String {
     case .work(.testWiring(let port)): "wire \(port)"
     case .work(.scan(let port, let formats, let addresses)): "scan \(port) \(formats.count) \(addresses)"
     case .work(.write): "writing"
-    case .work(.enrol(let code)): "enrolling \(code)"
+    case .work(.enrol(let platform, let code)): "enrolling \(platform) \(code)"
     case .work(.selfTest(let circuit)): "testing \(circuit?.rawValue ?? "-")"
     case .end(let end): "\(end)"
     }
@@ -117,7 +117,8 @@ struct SetupConversationTests {
                 ("device", .answer("M-102 C-1002")), ("breaker", enter), ("model", .answer("0")),
                 ("model", .answer("2")), ("device", .answer("HALL")), ("breaker", .answer("-")),
                 ("device", .answer("BOARD")),
-                ("price", .answer("0.6180")), ("alarm", .answer("15")), ("uplink", .answer("https://p:1")),
+                ("price", .answer("0.6180")), ("alarm", .answer("15")), ("opening", .answer("50")),
+                ("uplink", .answer("https://p:1")),
                 ("write", enter), ("writing", .written([])), ("selfTest", enter),
                 ("switchTest", .answer("M-101 M-101")),
                 ("testing M-101", .tested([])),
@@ -125,10 +126,10 @@ struct SetupConversationTests {
         let lines = end.plan.importFile.split(separator: "\n").dropFirst(2).map(String.init)
         #expect(
             lines == [
-                "M-101,bus1,1,acrel-ddsy1352-block,,A-M-101,C-1001,,0.6180,15,7.500000,,,,,,,".replacing(
+                "M-101,bus1,1,acrel-ddsy1352-block,,A-M-101,C-1001,,0.6180,15,7.500000,,,50,,,,,,".replacing(
                     "7.500000", with: end.plan.customers["alarm_2"] ?? ""),
-                "M-102,bus1,2,eastron-sdm120,,A-M-102,C-1002,,0.6180,15,\(end.plan.customers["alarm_2"] ?? ""),,,,,bus1,100,1",
-                "HALL,bus1,4,eastron-sdm120,,,,,,,,,,,,,,", "BOARD,bus1,100,waveshare-relay-8,,,,,,,,,,,,,,",
+                "M-102,bus1,2,eastron-sdm120,,A-M-102,C-1002,,0.6180,15,\(end.plan.customers["alarm_2"] ?? ""),,,50,,,,bus1,100,1",
+                "HALL,bus1,4,eastron-sdm120,,,,,,,,,,,,,,,,", "BOARD,bus1,100,waveshare-relay-8,,,,,,,,,,,,,,,,",
             ], "\(lines)")
         #expect(end.plan.uplink?.url == "https://p:1")
     }
@@ -177,7 +178,8 @@ struct SetupConversationTests {
                 ("device", .answer("M-1 C-1")), ("breaker", .answer("R-100 9")), ("breaker", .answer("R-100 1")),
                 ("device", .answer("M-2 C-2")), ("breaker", .answer("R-100 1")), ("breaker", enter),
                 ("device", .answer("R-100 C-3")), ("device", enter), ("price", .answer("cheap")),
-                ("price", enter), ("alarm", .answer("-5")), ("alarm", enter), ("uplink", .answer("http://p")),
+                ("price", enter), ("alarm", .answer("-5")), ("alarm", enter), ("opening", .answer("x")),
+                ("opening", enter), ("uplink", .answer("http://p")),
                 ("uplink", enter), ("write", .answer("hm")), ("write", enter),
                 ("writing", .failed("/etc is read-only; remount it")), ("write", enter), ("writing", .written([])),
                 ("selfTest", enter), ("switchTest", .answer("M-1")), ("switchTest", .answer("X X")),
@@ -225,12 +227,18 @@ struct SetupConversationTests {
         plan.buses = [SitePlan.Bus(id: try #require(BusID(rawValue: "bus1")), port: "/dev/p1")]
         let conversation = SetupConversation(
             box: box(enrols: true), profiles: try profiles(), plan: plan, stage: .uplink)
+        let written: [Line] = [("uplink", .answer("https://p:1")), ("write", enter), ("writing", .written([]))]
+        let end = try play(
+            written + [
+                ("pairing", .answer("AAAA")), ("pairing", .answer("https://p:2 AAAA BBBB")),
+                ("enrolling https://p:2 AAAA BBBB", .failed("the code is wrong")),
+                ("pairing", .answer("https://p:2 CCCC")),
+                ("enrolling https://p:2 CCCC", .enrolled(["it is"])),
+            ], on: conversation, end: "selfTest")
+        #expect(end.news == ["it is"])
+        _ = try play(written + [("pairing", enter)], on: conversation, end: "selfTest")
+        // Without a platform there is nothing to pair with.
         _ = try play(
-            [
-                ("uplink", .answer("https://p:1")), ("pairing", .answer("123456")),
-                ("enrolling 123456", .failed("the code is wrong")), ("pairing", .answer("654321")),
-                ("enrolling 654321", .enrolled),
-            ], on: conversation, end: "write")
-        _ = try play([("uplink", .answer("https://p:1")), ("pairing", enter)], on: conversation, end: "write")
+            [("uplink", enter), ("write", enter), ("writing", .written([]))], on: conversation, end: "selfTest")
     }
 }

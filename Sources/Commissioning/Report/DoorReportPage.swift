@@ -9,6 +9,7 @@ extension DoorReport {
         table { border-collapse: collapse; width: 100%; }
         th, td { text-align: left; padding: .25em .5em; border-bottom: 1px solid #999; vertical-align: top; }
         thead { display: table-header-group; } tr { break-inside: avoid; }
+        .meters th:nth-child(4), .meters th:nth-child(5) { text-align: right; }
         td.number { text-align: right; font-variant-numeric: tabular-nums; }
         td.mark { font-weight: bold; white-space: nowrap; }
         .signature { margin-top: 3em; display: flex; gap: 2em; }
@@ -36,7 +37,7 @@ extension DoorReport {
             let cells = [bus.name, bus.port, bus.format].map { "<td>\(Self.escaped($0))</td>" }
             out.append("<tr>\(cells.joined())</tr>")
         }
-        out += ["</tbody></table>", "<h2>Meters</h2>", "<table><thead><tr>"]
+        out += ["</tbody></table>", "<h2>Meters</h2>", "<table class=\"meters\"><thead><tr>"]
         out += Self.headings.map { "<th>\($0.prefix(1) + $0.dropFirst().lowercased())</th>" }
         out.append("</tr></thead><tbody>")
         for line in lines {

@@ -13,7 +13,7 @@ extension SetupConversation {
         case .model: takeModel(text)
         case .device: takeDevice(text)
         case .breaker: takeBreaker(text)
-        case .price, .alarm: takePrice(text, to: name)
+        case .price, .alarm, .opening: takePrice(text, to: name)
         case .uplink, .pairing: takeUplink(text, to: name)
         case .write:
             choose(text) {
@@ -236,21 +236,22 @@ extension SetupConversation {
             place = .alarm
             return nil
         }
-        guard let alarm = Money(decimal: text), alarm.microunits >= 0 else {
+        guard let amount = Money(decimal: text), amount.microunits >= 0 else {
             return "'\(text)' is no amount; write it like 10 or 12.50."
         }
-        plan.customers["alarm_1"] = text
-        plan.customers["alarm_2"] = Money(microunits: alarm.microunits / 2).shortText
+        if name == .alarm {
+            plan.customers["alarm_1"] = text
+            plan.customers["alarm_2"] = Money(microunits: amount.microunits / 2).shortText
+            place = .opening
+            return nil
+        }
+        if amount > .zero { plan.customers["opening_balance"] = text }
         (stage, place) = (.uplink, .start)
         return nil
     }
 
     private mutating func takeUplink(_ text: String, to name: SetupQuestion.Name) -> String? {
-        if name == .pairing {
-            code = text
-            (stage, place) = text == "-" ? (.write, .start) : (.uplink, .enrolling)
-            return nil
-        }
+        if name == .pairing { return takePairing(text) }
         if text == "-" {
             plan.uplink = nil
             (stage, place) = (.write, .start)
@@ -260,7 +261,20 @@ extension SetupConversation {
             return "'\(text)' is no HTTPS address; write it like https://platform.example:8443."
         }
         plan.uplink = SitePlan.Uplink(url: text)
-        if box.enrols { place = .pairing } else { (stage, place) = (.write, .start) }
+        (stage, place) = (.write, .start)
+        return nil
+    }
+
+    private mutating func takePairing(_ text: String) -> String? {
+        if text == "-" {
+            (stage, place) = (.selfTest, .start)
+            return nil
+        }
+        let words = text.split(separator: " ", maxSplits: 1).map(String.init)
+        guard words.count == 2, words[0].hasPrefix("https://") else {
+            return "Write the address and the code, with a blank between them; or -."
+        }
+        place = .enrolling(platform: words[0], code: words[1])
         return nil
     }
 

@@ -32,7 +32,7 @@ public struct SetupConversation: Sendable {
 
     /// How far it is; the names are kept in the progress file.
     public enum Stage: String, Hashable, Sendable, CaseIterable {
-        case gateway, timeZone, ports, meters, prices, uplink, write, selfTest, done
+        case gateway, timeZone, ports, meters, prices, uplink, write, enrol, selfTest, done
     }
 
     /// Where it is within its stage.
@@ -47,8 +47,8 @@ public struct SetupConversation: Sendable {
         case naming(Int)
         case breaker(Int)
         case alarm
-        case pairing
-        case enrolling
+        case opening
+        case enrolling(platform: String, code: String)
         case writing
         case switching
         case testingSite
@@ -92,7 +92,7 @@ public struct SetupConversation: Sendable {
             if case .answers(let serial, _)? = wiring?.verdict { formats = [serial] }
             return .work(.scan(port: port, formats: formats, addresses: addresses))
         case .writing: return .work(.write(plan))
-        case .enrolling: return .work(.enrol(code: code))
+        case .enrolling(let platform, let code): return .work(.enrol(platform: platform, code: code))
         case .testingSite: return .work(.selfTest(switching: switching))
         default: break
         }
@@ -101,7 +101,6 @@ public struct SetupConversation: Sendable {
     }
 
     private var isLeft = false
-    var code = ""
     var switching: CircuitID?
 
     /// Takes what happened; what does not fit changes nothing but the news.
@@ -159,17 +158,16 @@ public struct SetupConversation: Sendable {
             place = .start
         case (.writing, .written(let lines)):
             news = lines
+            (stage, place) = (plan.uplink != nil && box.enrols ? .enrol : .selfTest, .start)
+        case (.enrolling, .enrolled(let lines)):
+            news = lines
             (stage, place) = (.selfTest, .start)
-        case (.enrolling, .enrolled): (stage, place) = (.write, .start)
         case (.testingSite, .tested(let lines)):
             news = lines
             (stage, place) = (.done, .start)
-        case (.writing, .failed(let words)), (.testingSite, .failed(let words)):
+        case (.writing, .failed(let words)), (.testingSite, .failed(let words)), (.enrolling, .failed(let words)):
             news = [words]
             place = .start
-        case (.enrolling, .failed(let words)):
-            news = [words]
-            (stage, place) = (.uplink, .pairing)
         default: break
         }
     }

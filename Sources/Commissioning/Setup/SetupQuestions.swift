@@ -18,14 +18,7 @@ extension SetupConversation {
         case .timeZone: ask(.timeZone, ["Days, tariffs and timers follow it."], "Time zone", box.timeZone)
         case .ports: portQuestion
         case .meters: meterQuestion
-        case .prices:
-            place == .alarm
-                ? ask(
-                    .alarm, ["Below this balance a customer is warned; below half of it, again."], "First alarm at",
-                    "10")
-                : ask(
-                    .price, ["For all customers; it can be changed for each later."], "Price per kWh or m3",
-                    plan.customers["price"] ?? "0.5000")
+        case .prices: priceQuestion
         case .uplink: uplinkQuestion
         case .write:
             ask(
@@ -35,7 +28,24 @@ extension SetupConversation {
                         + "\(plan.devices.count { $0.columns["account"] != nil }) customers.",
                     "A configuration that is there already stays; the new one is put beside it.",
                 ], "Write the files? (y/n)", "y")
+        case .enrol: pairingQuestion
         case .selfTest, .done: testQuestion
+        }
+    }
+
+    private var priceQuestion: SetupQuestion {
+        switch place {
+        case .alarm:
+            ask(.alarm, ["Below this balance a customer is warned; below half of it, again."], "First alarm at", "10")
+        case .opening:
+            ask(
+                .opening,
+                ["What each customer has at the start. AT 0 THE BREAKER OPENS AT ONCE,", "until the first recharge."],
+                "Balance at the start", "0")
+        default:
+            ask(
+                .price, ["For all customers; it can be changed for each later."], "Price per kWh or m3",
+                plan.customers["price"] ?? "0.5000")
         }
     }
 
@@ -45,7 +55,7 @@ extension SetupConversation {
         let number = (all.firstIndex(of: stage) ?? all.count - 1) + 1
         let words: [Stage: String] = [
             .gateway: "this box", .timeZone: "time zone", .ports: "buses", .meters: "meters", .prices: "prices",
-            .uplink: "platform", .write: "write", .selfTest: "self-test",
+            .uplink: "platform", .write: "write", .enrol: "enrolment", .selfTest: "self-test",
         ]
         return SetupQuestion(
             name, title: "Step \(number) of \(all.count): \(words[stage] ?? "")", lines: lines, prompt: prompt,
@@ -212,15 +222,19 @@ extension SetupConversation {
     // MARK: - Platform and test
 
     private var uplinkQuestion: SetupQuestion {
-        if place == .pairing {
-            return ask(
-                .pairing,
-                ["The platform's pairing code for this box. The key is made here and never leaves it.", "- : later."],
-                "Pairing code", "-")
-        }
-        return ask(
+        ask(
             .uplink, ["The platform: https://platform.example:8443", "- : none; all stays on the box."],
             "Address of the platform", plan.uplink?.url ?? "-")
+    }
+
+    private var pairingQuestion: SetupQuestion {
+        ask(
+            .pairing,
+            [
+                "The platform's address for new boxes, and the pairing code of this one:",
+                "https://platform.example:8444 XXXX-XXXX-...", "The key is made here and never leaves the box.",
+                "- : later, with 'meterkeep enrol'.",
+            ], "Address and code", "-")
     }
 
     private var testQuestion: SetupQuestion {

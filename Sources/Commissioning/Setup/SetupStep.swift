@@ -12,7 +12,8 @@ public enum SetupStep: Hashable, Sendable {
 /// One question, for a terminal of 80 columns and 24 lines at most.
 public struct SetupQuestion: Hashable, Sendable {
     public enum Name: String, Hashable, Sendable, CaseIterable {
-        case gateway, timeZone, usePort, otherPort, wiring, scanRange, keepFound, model, device, breaker, price, alarm
+        case gateway, timeZone, usePort, otherPort, wiring, scanRange, keepFound, model, device, breaker, price, alarm,
+            opening
         case uplink, pairing, write, selfTest, switchTest
     }
 
@@ -41,7 +42,8 @@ public enum SetupWork: Hashable, Sendable {
     case scan(port: String, formats: [SerialFormat], addresses: String)
     /// Puts the files there and checks them.
     case write(SitePlan)
-    case enrol(code: String)
+    /// With a pairing code; then the files are written once more.
+    case enrol(platform: String, code: String)
     /// Starts the daemon where none runs, imports, looks at everything, and writes the report.
     case selfTest(switching: CircuitID?)
 }
@@ -59,7 +61,7 @@ public enum SetupEvent: Hashable, Sendable {
     case wiring(WiringDiagnosis)
     case found([FoundDevice])
     case written([String])
-    case enrolled
+    case enrolled([String])
     /// The lines to show.
     case tested([String])
     /// The work could not be done: where, what, what to do.

@@ -45,23 +45,17 @@ public struct SitePlan: Hashable, Sendable {
         }
     }
 
+    /// What is nil is where enrolment puts it.
     public struct Uplink: Hashable, Sendable {
         public var url: String
-        public var authority: String
-        public var certificate: String
-        public var key: String
+        public var authority: String?
+        public var certificate: String?
+        public var key: String?
         public var minimumTLS: String?
         public var proxy: String?
 
-        public init(
-            url: String, authority: String = "/etc/meterkeep/ca.pem",
-            certificate: String = "/etc/meterkeep/gateway.pem", key: String = "/etc/meterkeep/gateway.key",
-            minimumTLS: String? = nil, proxy: String? = nil
-        ) {
+        public init(url: String, minimumTLS: String? = nil, proxy: String? = nil) {
             self.url = url
-            self.authority = authority
-            self.certificate = certificate
-            self.key = key
             self.minimumTLS = minimumTLS
             self.proxy = proxy
         }

@@ -66,9 +66,9 @@ extension SitePlan {
     private static func uplink(_ node: ConfigurationNode) -> Uplink? {
         guard let mapping = node.mapping(keys: uplinkKeys), let url = mapping.text("url") else { return nil }
         var uplink = Uplink(url: url)
-        uplink.authority = mapping["authority"]?.text ?? uplink.authority
-        uplink.certificate = mapping["certificate"]?.text ?? uplink.certificate
-        uplink.key = mapping["key"]?.text ?? uplink.key
+        uplink.authority = mapping["authority"]?.text
+        uplink.certificate = mapping["certificate"]?.text
+        uplink.key = mapping["key"]?.text
         uplink.minimumTLS = mapping["minimum_tls"]?.text
         uplink.proxy = mapping["proxy"]?.text
         return uplink

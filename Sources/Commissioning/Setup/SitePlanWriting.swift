@@ -38,7 +38,8 @@ extension SitePlan {
             // An account is described where it stands first.
             let isFirst = cells["account"].map { described.insert($0).inserted } ?? false
             for (column, value) in customers where cells[column] == nil {
-                let isOfCircuit = column == "rated_watts" || cells["account"] != nil && Self.circuitColumns.contains(column)
+                let isOfCircuit =
+                    column == "rated_watts" || cells["account"] != nil && Self.circuitColumns.contains(column)
                 if isFirst || isOfCircuit { cells[column] = value }
             }
             let own = [device.name.rawValue, device.bus.rawValue, String(device.unit), device.profile ?? ""]

@@ -106,7 +106,7 @@ public struct WiringDiagnosis: Hashable, Sendable {
         return switch verdict {
         case .answers(let serial, let units):
             "Good: \(units.count == 1 ? "unit" : "units") \(units.sorted().map(String.init).joined(separator: ", ")) "
-                + "answer at \(serial.baud) \(serial.formatText)." + echo
+                + "\(units.count == 1 ? "answers" : "answer") at \(serial.baud) \(serial.formatText)." + echo
         case .anotherMaster: "Somebody else asks on this line." + echo
         case .probablySwapped: "A and B are probably swapped: the line rests on the wrong level." + echo
         case .noisy: "The idle line chatters: \(evidence.idleGarbageBytes) bytes came unasked." + echo

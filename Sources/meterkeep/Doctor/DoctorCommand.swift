@@ -13,17 +13,15 @@ struct DoctorCommand: AsyncParsableCommand {
             asks the daemon where one runs. Nothing is changed. Ends with 0 where nothing is broken, 1 otherwise.
             """)
 
-    @OptionGroup var daemon: DaemonSocket
+    @Option(help: "The socket of the daemon; the configuration's where it is left out.") var socket: String?
+    @Flag(help: "Print JSON.") var json = false
     @Option(help: "The configuration file.") var config: String = "/etc/meterkeep/gateway.yaml"
     @Flag(help: "Ask nobody in the network.") var offline = false
 
     func run() async throws {
-        let inspection = BoxInspection(
-            configurationPath: config,
-            socket: CommandLine.arguments.contains { $0.hasPrefix("--socket") } ? daemon.socket : nil,
-            asksPlatform: !offline)
+        let inspection = BoxInspection(configurationPath: config, socket: socket, asksPlatform: !offline)
         let diagnosis = Diagnosis(await inspection.findings())
-        if daemon.json {
+        if json {
             show(DiagnosisText.json(diagnosis).canonicalText)
         } else {
             show(DiagnosisText.lines(diagnosis).joined(separator: "\n"))

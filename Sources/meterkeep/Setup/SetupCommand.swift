@@ -72,7 +72,7 @@ struct SetupCommand: AsyncParsableCommand {
         if anew { files.forgetProgress() }
         let kept = files.progress
         let box = SetupConversation.Box(
-            identity: BoxFacts.identity, timeZone: BoxFacts.timeZone, ports: offered, enrols: false,
+            identity: BoxFacts.identity, timeZone: BoxFacts.timeZone, ports: offered, enrols: Enroller.isThere,
             knowsTimeZone: { TimeZone(identifier: $0) != nil })
         var plan = kept?.plan ?? SitePlan(gateway: "")
         if let data { plan.data = data }
@@ -90,7 +90,7 @@ struct SetupCommand: AsyncParsableCommand {
                 conversation.take(.answer(answer ?? "q"))
             case .work(let work):
                 for line in conversation.news { show(line) }
-                conversation.take(await Self.outcome(of: work, worker))
+                conversation.take(await Self.outcome(of: work, conversation.plan, worker))
             case .end(let end):
                 for line in conversation.news { show(line) }
                 return try finish(conversation, end)
@@ -111,14 +111,16 @@ struct SetupCommand: AsyncParsableCommand {
         }
     }
 
-    private static func outcome(of work: SetupWork, _ worker: SetupWorker) async -> SetupEvent {
+    private static func outcome(of work: SetupWork, _ plan: SitePlan, _ worker: SetupWorker) async -> SetupEvent {
         do {
             switch work {
             case .testWiring(let port): return .wiring(try await worker.testWiring(port))
             case .scan(let port, let formats, let addresses):
                 return .found(try await worker.scan(port, first: formats, addresses: addresses))
             case .write(let plan): return .written(try worker.files.write(plan, identity: worker.identity))
-            case .enrol: return .failed("This program cannot enrol; ask for one that can.")
+            case .enrol(let platform, let code):
+                let said = try Enroller(files: worker.files).run(platform: platform, code: code)
+                return .enrolled(said + (try worker.files.write(plan, identity: worker.identity)))
             case .selfTest(let circuit): return .tested(try await worker.test(switching: circuit).lines)
             }
         } catch { return .failed("\(error)") }

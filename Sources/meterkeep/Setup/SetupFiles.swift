@@ -5,6 +5,7 @@ import Foundation
 import MeterProfiles
 import Metering
 import Storage
+import UplinkHTTP
 
 /// The files that a setup makes, beside one another. What is there already is never changed.
 struct SetupFiles {
@@ -20,12 +21,7 @@ struct SetupFiles {
     /// - Returns: what to show.
     func write(_ plan: SitePlan, identity: BoxIdentity) throws -> [String] {
         let name = try identity.name(from: plan.gateway)
-        let isEnrolled =
-            plan.uplink.map { uplink in
-                [uplink.authority, uplink.certificate, uplink.key].allSatisfy {
-                    FileManager.default.isReadableFile(atPath: absolute($0))
-                }
-            } ?? true
+        let isEnrolled = plan.uplink == nil || isUsable(plan.configuration(name: name, isEnrolled: true))
         let text = plan.configuration(name: name, isEnrolled: isEnrolled)
         // Checked before anything is made: a file that is wrong helps nobody.
         let configuration = try GatewayConfiguration(file: configurationPath, text: text)
@@ -33,11 +29,13 @@ struct SetupFiles {
         _ = try SiteImport(
             file: importPath, text: plan.importFile, profiles: profiles, buses: Set(configuration.buses.map(\.id)))
         var lines = [
-            try put(text, at: configurationPath), try put(plan.importFile, at: importPath),
+            // What this very plan led to before its enrolment was made here and may go.
+            try put(text, at: configurationPath, over: plan.configuration(name: name, isEnrolled: false)),
+            try put(plan.importFile, at: importPath),
             try put(plan.siteFile, at: sitePath),
         ]
         if !isEnrolled {
-            lines.append("The platform's certificates are missing: its section is a comment in \(configurationPath).")
+            lines.append("The platform's certificates are missing (meterkeep enrol): its section is a comment still.")
         }
         do { _ = try CheckReport(configuration) } catch {
             lines.append("Still to be mended before the daemon starts: \(error)")
@@ -45,18 +43,26 @@ struct SetupFiles {
         return lines
     }
 
+    /// - Parameter own: what may be replaced.
     /// - Returns: where it was put: beside a file of that name that says something else.
-    private func put(_ text: String, at path: String) throws -> String {
+    private func put(_ text: String, at path: String, over own: String? = nil) throws -> String {
         let present = try? String(contentsOfFile: path, encoding: .utf8)
         if present == text { return "\(path): unchanged" }
-        let place = present == nil ? path : "\(path).new"
+        let isFree = present == nil || present == own
+        let place = isFree ? path : "\(path).new"
         do { try DurableFile.replace(place, with: Array(text.utf8)) } catch {
             throw GatewayProblem.device("\(error); run this as root, or choose another place with --config")
         }
-        return present == nil ? "\(place): written" : "\(place): written; \(path) is there already and stays"
+        return isFree ? "\(place): written" : "\(place): written; \(path) is there already and stays"
     }
 
-    private func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(folder)/\(path)" }
+    /// The platform's section stands with certificates that are there.
+    private func isUsable(_ text: String) -> Bool {
+        guard let configuration = try? GatewayConfiguration(file: configurationPath, text: text),
+            let platform = configuration.platform
+        else { return false }
+        return (try? PlatformClient.check(platform)) != nil
+    }
 
     // MARK: - Progress
 

@@ -78,9 +78,10 @@ struct SetupWorker {
         if let csv = try? String(contentsOfFile: files.importPath, encoding: .utf8) {
             try await daemon.take(csv, from: files.importPath)
         }
-        let test = SelfTest(
+        var test = SelfTest(
             configurationPath: files.configurationPath, socket: configuration.socketPath, switching: circuit, tell: tell
         )
+        test.patience = patience
         let report = try await test.run()
         return (report, try ReportFiles(folder: reportFolder).write(report))
     }
