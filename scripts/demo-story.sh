@@ -69,7 +69,7 @@ play_story() {
     wait "$daemon" || fail "the daemon did not stop in order"
     daemon=''
     saw "the daemon stopped in order on SIGTERM"
-    "$bin/meterkeep" ledger verify --offline "$run/data" --gateway DEMO-1 >/dev/null
+    "${daemon_command[@]}" ledger verify --offline "$run/data" --gateway DEMO-1 >/dev/null
     saw "the stopped daemon's ledger verifies offline"
 
     say "the whole story happened, $SECONDS s in all"
