@@ -53,8 +53,8 @@ public struct PollFreshness: Hashable, Sendable {
         loadPerMille = Int(min(load * 1000, 1_000_000))
 
         // Where others wait for longer than their period, the fast class gets every second turn at most.
-        let meanRegular = costs.isEmpty ? 1 : max(normalRound / .nanoseconds(1) / Double(costs.count), 1)
-        let meanFast = fast.isEmpty ? 0 : fastRound / .nanoseconds(1) / Double(fast.count)
+        let meanRegular = costs.isEmpty ? 1 : max(Self.nanoseconds(normalRound) / Double(costs.count), 1)
+        let meanFast = fast.isEmpty ? 0 : Self.nanoseconds(fastRound) / Double(fast.count)
         let fastShare = min(fastLoad, meanFast / (meanFast + meanRegular))
         let left = max(1 - lostShare - fastShare, 0.01)
         let isStarving = load > 1 && fastLoad > 0
@@ -85,6 +85,8 @@ public struct PollFreshness: Hashable, Sendable {
         }
         return fitting
     }
+
+    private static func nanoseconds(_ duration: Duration) -> Double { duration / .nanoseconds(1) }
 
     private static func sum(_ durations: some Sequence<Duration>) -> Duration { durations.reduce(.zero, +) }
 }
