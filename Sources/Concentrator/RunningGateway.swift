@@ -203,6 +203,7 @@ public final class RunningGateway: Sendable {
             hour += 1
             keepTheTime()
             await clerk.sealMonths()
+            ProcessMemory.giveBack()
             try? await Task.sleep(for: .seconds(3_600))
         }
     }

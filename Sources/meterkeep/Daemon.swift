@@ -24,6 +24,7 @@ struct Daemon: AsyncParsableCommand {
     }
 
     func run() async throws {
+        ProcessMemory.bound()
         do {
             let configuration = try Self.load(config)
             if check {
