@@ -130,6 +130,12 @@ struct SetupTests {
         let other = try Program.run("meterkeep", arguments)
         #expect(other.code == 73 && other.text.contains("is there already and stays"), "\(other.text)")
         #expect(try text("gateway.yaml") == before)
+        // A running daemon is not set up under its feet.
+        let daemon = try bench.startDaemon()
+        let late = try Program.run("meterkeep", arguments)
+        #expect(late.code == 75 && late.text.contains("meterkeep scan --out"), "\(late.text)")
+        daemon.signal(SIGTERM)
+        _ = daemon.finish()
         simulator.signal(SIGTERM)
         _ = simulator.finish()
     }

@@ -3,6 +3,7 @@ import Board
 import Commissioning
 import Concentrator
 import ConfigurationReader
+import Console
 import Foundation
 import MeterProfiles
 import Metering
@@ -65,9 +66,19 @@ struct SetupCommand: AsyncParsableCommand {
             patience: .seconds(max(1, patience)), tell: { show($0) })
     }
 
+    /// A daemon has the ports; what it runs is not set up anew under its feet.
+    private func checkNobodyPolls(_ socket: String) async throws {
+        guard (try? await LocalClient(socketPath: socket).get("/v1/status")) != nil else { return }
+        throw GatewayProblem.busy(
+            "a daemon runs at \(socket) and has the ports. For more meters: meterkeep scan --out found.csv, then meterkeep "
+                + "import found.csv; for the report: meterkeep self-test; to set the box up anew, stop it first "
+                + "(systemctl stop meterkeepd)")
+    }
+
     // MARK: - Guided
 
     private func runGuided() async throws {
+        try await checkNobodyPolls(socket ?? files.progress?.plan.socket ?? SitePlan(gateway: "").socket)
         let library = try ProfileFolder.load(profileFolder)
         if anew { files.forgetProgress() }
         let kept = files.progress
@@ -136,6 +147,7 @@ struct SetupCommand: AsyncParsableCommand {
         if let data { plan.data = data }
         if let socket { plan.socket = socket }
         if profiles != nil { plan.profiles = profileFolder }
+        try await checkNobodyPolls(plan.socket)
         let library = try ProfileFolder.load(
             plan.profiles.hasPrefix("/") ? plan.profiles : "\(folder)/\(plan.profiles)")
         let worker = worker(library)

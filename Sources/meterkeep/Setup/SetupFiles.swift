@@ -53,7 +53,14 @@ struct SetupFiles {
         do { try DurableFile.replace(place, with: Array(text.utf8)) } catch {
             throw GatewayProblem.device("\(error); run this as root, or choose another place with --config")
         }
+        letDaemonRead(place)
         return isFree ? "\(place): written" : "\(place): written; \(path) is there already and stays"
+    }
+
+    /// The service runs under a user of its own, whose group the package makes; without it everybody may read.
+    private func letDaemonRead(_ path: String) {
+        if let group = getgrnam("meterkeep"), chown(path, uid_t.max, group.pointee.gr_gid) == 0 { return }
+        chmod(path, 0o644)
     }
 
     /// The platform's section stands with certificates that are there.
