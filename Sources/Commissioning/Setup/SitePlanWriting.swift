@@ -9,7 +9,7 @@ extension SitePlan {
     ///   - isEnrolled: its certificates are there; without them the platform's section is a comment.
     public func configuration(name: GatewayID, isEnrolled: Bool) -> String {
         var lines = [
-            "# Made by meterkeep setup. Every key is explained in gateway.example.yaml.", "gateway: \(name)",
+            "# Made by meterkeep setup. Every key is explained in the example gateway.yaml.", "gateway: \(name)",
             "data: \(Self.quoted(data))", "socket: \(Self.quoted(socket))", "profiles: \(Self.quoted(profiles))",
             "time_zone: \(Self.quoted(timeZone))", "clock: \(Self.quoted(clock))", "buses:",
         ]
@@ -29,7 +29,7 @@ extension SitePlan {
     public var importFile: String {
         let columns = ["meter", "bus", "unit", "profile"] + Self.deviceColumns
         var lines = [
-            "# Made by meterkeep setup. Every column is explained in meters.example.csv.",
+            "# Made by meterkeep setup. Every column is explained in the example meters.csv.",
             columns.joined(separator: ","),
         ]
         var described: Set<String> = []
@@ -54,7 +54,7 @@ extension SitePlan {
         func pairs(_ columns: [String: String], _ order: [String]) -> [String] {
             order.compactMap { name in columns[name].map { "\(name): \(Self.quoted($0))" } }
         }
-        var lines = ["# Made by meterkeep setup. Every key is explained in site.example.yaml."]
+        var lines = ["# Made by meterkeep setup. Every key is explained in the example site file."]
         lines += [
             "gateway: \(Self.quoted(gateway))", "time_zone: \(Self.quoted(timeZone))", "clock: \(Self.quoted(clock))",
             "data: \(Self.quoted(data))", "socket: \(Self.quoted(socket))", "profiles: \(Self.quoted(profiles))",
