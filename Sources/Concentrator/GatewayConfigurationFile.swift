@@ -15,6 +15,11 @@ extension GatewayConfiguration {
         "metrics", "meter_settings", "uplink", "pull", "mqtt", "commands",
     ]
 
+    private static let commandKeys = [
+        "largest_amount", "largest_balance", "largest_price", "smallest_price", "daily_credit_account",
+        "daily_credit_site", "key",
+    ]
+
     /// Reads the configuration. Every key is explained in `etc/gateway.yaml`.
     /// - Throws: every problem of the file; nothing is used then.
     public init(file: String, text: String) throws(ConfigurationProblems) {
@@ -67,7 +72,7 @@ extension GatewayConfiguration {
         let commitSeconds = telemetry?.integer("commit_seconds", in: 1...3_600, default: 1_500) ?? 1_500
         let metrics = root["metrics"].flatMap { $0.mapping(keys: ["port"]) }
         let metricsPort = metrics.flatMap { $0.integer("port", in: 1...65_535) }
-        let commands = root.mapping("commands", keys: ["largest_amount", "largest_balance", "largest_price", "key"])
+        let commands = root.mapping("commands", keys: Self.commandKeys)
         guard let limits = readLimits(commands) else { return nil }
         return GatewayConfiguration(
             gateway: gateway, dataPath: data, socketPath: socket, profilesPath: profiles, timeZoneName: zone,
@@ -163,6 +168,11 @@ extension GatewayConfiguration {
         limits.largestAmount = read("largest_amount", "100000") { Money(decimal: $0) } ?? limits.largestAmount
         limits.largestBalance = read("largest_balance", "1000000") { Money(decimal: $0) } ?? limits.largestBalance
         limits.largestPrice = read("largest_price", "1000.0000") { Price(decimal: $0) } ?? limits.largestPrice
+        limits.smallestPrice = read("smallest_price", "0.1000") { Price(decimal: $0) } ?? limits.smallestPrice
+        limits.dailyCredit.perAccount =
+            read("daily_credit_account", "200000") { Money(decimal: $0) } ?? limits.dailyCredit.perAccount
+        limits.dailyCredit.perSite =
+            read("daily_credit_site", "5000000") { Money(decimal: $0) } ?? limits.dailyCredit.perSite
         return limits
     }
 

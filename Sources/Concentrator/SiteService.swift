@@ -64,6 +64,8 @@ public actor SiteService {
     var accountDefaults: AccountSettings?
     /// Watches commands that force circuits off.
     var forcedOffs = MassGuard(circuitCount: 0)
+    /// What platforms credited within the last day.
+    var creditWindow = CreditWindow()
     /// Commands that wait for meters to be read.
     var pendingReads: [PendingRead] = []
     /// The day before which everything is posted, as far as this run knows.
@@ -105,7 +107,9 @@ public actor SiteService {
         let learned = await telemetry.learnedHoles()
         for mailbox in mailboxes.values { mailbox.setLearned(learned) }
         load(try ledger.site(), lastAccepted: marks)
-        await telemetry.follow(Set(circuitOfMeter.keys), at: clock.now())
+        let moment = clock.now()
+        for (at, credit) in try ledger.recentCredits(now: moment) { creditWindow.note([credit], at: at) }
+        await telemetry.follow(Set(circuitOfMeter.keys), at: moment)
         do { try record([Event(.daemonStarted, .gateway)], actor: "gateway", at: clock.now()) } catch {
             // The disk may be full or read-only: the site runs on without new debits until it is not.
             if error.stopsWriting { throw error }

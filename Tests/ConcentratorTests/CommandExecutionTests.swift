@@ -38,12 +38,61 @@ extension SiteBench {
 extension SiteService {
     func stored() throws -> StoredSite { try ledger.site() }
     func isSound() throws -> Bool { try ledger.verify().isSound }
+    /// As after a start: what was credited is read from the ledger.
+    func forgetCredits() throws {
+        creditWindow = CreditWindow()
+        for (at, credit) in try ledger.recentCredits(now: clock.now()) { creditWindow.note([credit], at: at) }
+    }
 }
 
 private let money = "\"account\":\"A-1\",\"customer_number\":\"C-1\",\"issuer\":\"office\""
 
 @Suite("What commands do to a site")
 struct CommandExecutionTests {
+    @Test("no more is credited within a day than the site allows, over a restart too; a refusal takes no number")
+    func dailyCredit() async throws {
+        var limits = CommandLimits.standard
+        limits.dailyCredit = CreditLimits(
+            perAccount: Money(microunits: 10_000_000), perSite: Money(microunits: 25_000_000))
+        let bench = try await SiteBench(count: 3, policy: CommandPolicy(limits: limits))
+        await bench.settleIn()
+        func sell(_ unit: Int, _ number: Int, _ amount: String) async throws -> CommandRecord {
+            try await bench.send(
+                "recharge",
+                """
+                {"account":"A-\(unit)","customer_number":"C-\(unit)","issuer":"office","number":\(number),\
+                "amount":"\(amount)"}
+                """)
+        }
+        #expect(try await sell(1, 1, "6").outcome == "applied")
+        let refused = try await sell(1, 2, "4.000001")
+        #expect(refused.outcome == "over_daily_limit")
+        #expect(refused.detail["account"] == "A-1" && refused.detail["given_microunits"] == "6000000")
+        #expect(try await bench.account("A-1").balance == Money(microunits: 7_000_000))
+        // Another way to the same end, then as much as there is left.
+        #expect(try await bench.send("preset", "{\(money),\"amount\":\"12\"}").outcome == "over_daily_limit")
+        #expect(try await sell(1, 2, "4").outcome == "applied")
+        #expect(try await sell(2, 1, "10").outcome == "applied")
+        // Of the site: 20 of 25 are given.
+        let site = try await sell(3, 1, "5.5")
+        #expect(site.outcome == "over_daily_limit" && site.detail["account"] == nil)
+        #expect(site.detail["limit_microunits"] == "25000000")
+        try await bench.site.forgetCredits()
+        #expect(try await sell(3, 1, "5.5").outcome == "over_daily_limit")
+        #expect(try await sell(3, 1, "5").outcome == "applied")
+        // The same again is no credit.
+        #expect(try await sell(3, 1, "5").outcome == "already_applied")
+        // What is only moved counts where it goes: A-3 was given half of its limit.
+        let transfer = """
+            {"from":"A-2","from_customer_number":"C-2","to":"A-3","to_customer_number":"C-3","issuer":"office",\
+            "amount":"AMOUNT"}
+            """
+        let much = try await bench.send("transfer", transfer.replacing("AMOUNT", with: "5.1"))
+        #expect(much.outcome == "over_daily_limit")
+        #expect(try await bench.send("transfer", transfer.replacing("AMOUNT", with: "5")).outcome == "applied")
+        #expect(try await bench.site.isSound())
+    }
+
     @Test("refund, reversal, clear, preset, transfer: the balance, the answer, once for ever")
     func moneyMoves() async throws {
         let bench = try await SiteBench(count: 2)

@@ -109,6 +109,9 @@ struct CommandTests {
             ("transfer", "\"5\"", "\"5000.01\"", "transfer.amount"),
             ("price", "\"0.7000\"", "\"8.0001\"", "price.price"),
             ("tariff", "\"0.7000\"", "\"8.0001\"", "tariff.tariff"),
+            ("price", "\"0.7000\"", "\"0.0099\"", "price.price"),
+            ("tariff", "\"0.7000\"", "\"0\"", "tariff.tariff"),
+            ("account_defaults", "\"0.7\"", "\"0.001\"", "account_defaults.price"),
             ("account_settings", "\"3\"", "\"5000.01\"", "account_settings.settings.overdraft_limit"),
             ("account_defaults", "\"100\"", "\"90001\"", "account_defaults.hoarding_cap"),
             ("open_account", "\"-5\"", "\"90001\"", "open_account.carried_over"),
@@ -116,7 +119,8 @@ struct CommandTests {
     func limits(kind: String, old: String, new: String, field: String) throws {
         let limits = CommandLimits(
             largestAmount: Money(microunits: 5_000_000_000), largestBalance: Money(microunits: 90_000_000_000),
-            largestPrice: try #require(Price(decimal: "8")))
+            largestPrice: try #require(Price(decimal: "8")), smallestPrice: try #require(Price(decimal: "0.0100")),
+            dailyCredit: CreditLimits(perAccount: .zero, perSite: .zero))
         let fields = try #require(samples.first { $0.0 == kind }?.1)
         try #require(fields.contains(old))
         func command(_ fields: String) throws -> Command {

@@ -34,7 +34,9 @@ extension CommandLimits {
     /// What holds where the configuration says nothing.
     public static let standard = CommandLimits(
         largestAmount: Money(microunits: 100_000_000_000), largestBalance: Money(microunits: 1_000_000_000_000),
-        largestPrice: Price(tenThousandths: 10_000_000) ?? .free)
+        largestPrice: Price(tenThousandths: 10_000_000) ?? .free,
+        dailyCredit: CreditLimits(
+            perAccount: Money(microunits: 200_000_000_000), perSite: Money(microunits: 5_000_000_000_000)))
 }
 
 /// Reads the configuration anew: the daemon ends in order and is started again.

@@ -68,6 +68,8 @@ struct CommandWork {
     var accountDefaults: AccountSettings?
     var expected: ExpectedSettings?
     var forcedOffs: MassGuard?
+    /// What a platform gives by it.
+    var credits: [GivenCredit] = []
     var confirmsCuts = false
     var restarts = false
 

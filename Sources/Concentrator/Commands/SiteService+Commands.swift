@@ -20,9 +20,10 @@ extension SiteService {
         do {
             if let known = try ledger.command(id: command.id) { return known }
             var work = CommandWork()
-            let answer =
+            var answer =
                 try refusal(of: command, from: origin, now: now)
                 ?? carryOut(command, from: origin, into: &work, now: now)
+            if origin == .platform, let excess = takeCredits(of: &work, now: now) { answer = excess }
             return finish(command, answer, work, from: origin, now: now)
         } catch {
             logger.error("a command cannot be looked up", metadata: ["id": "\(command.id)", "reason": "\(error)"])
@@ -59,6 +60,20 @@ extension SiteService {
             return .expired()
         }
         return nil
+    }
+
+    /// Looks at what a command credits beside what was credited in the last 24 hours.
+    /// - Returns: the refusal, with nothing left of the work; nil where it may be given.
+    private func takeCredits(of work: inout CommandWork, now: Timestamp) -> CommandAnswer? {
+        work.credits = work.changes.flatMap(\.postings).compactMap(GivenCredit.init)
+        let limits = commandPolicy.limits.dailyCredit
+        guard let excess = creditWindow.excess(of: work.credits, limits: limits, now: now) else { return nil }
+        work = CommandWork()
+        var detail = [
+            "limit_microunits": String(excess.limit.microunits), "given_microunits": String(excess.given.microunits),
+        ]
+        detail["account"] = excess.account?.rawValue
+        return .rejected("over_daily_limit", detail)
     }
 
     private func carryOut(
@@ -105,6 +120,7 @@ extension SiteService {
         transaction.moves = work.moves
         switch tryCommit(transaction, at: now) {
         case nil:
+            creditWindow.note(work.credits, at: now)
             adopt(work, now: now)
             return record
         case .refused(let reason):

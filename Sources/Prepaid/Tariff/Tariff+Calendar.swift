@@ -23,6 +23,17 @@ extension Tariff {
         // Both together were checked when the tariff was made.
         return base.adding(step) ?? base
     }
+
+    /// The cheapest that a kWh or m³ can be.
+    public var cheapestPrice: Price {
+        let step = steps?.prices.min() ?? .free
+        let base =
+            switch base {
+            case .flat(let price): price
+            case .timeOfUse(let timeOfUse): Rate.allCases.map { timeOfUse.prices[$0] }.min() ?? .free
+            }
+        return base.adding(step) ?? base
+    }
 }
 
 extension TariffSchedule {

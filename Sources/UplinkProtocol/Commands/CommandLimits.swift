@@ -8,11 +8,20 @@ public struct CommandLimits: Hashable, Sendable {
     /// Of a hoarding cap, a preset and a balance carried over.
     public var largestBalance: Money
     public var largestPrice: Price
+    /// Of every rate and step: nothing is given away. A tariff is free all the same where this is zero.
+    public var smallestPrice: Price
+    /// Within 24 hours, whatever the single amounts are; see `CreditWindow`.
+    public var dailyCredit: CreditLimits
 
-    public init(largestAmount: Money, largestBalance: Money, largestPrice: Price) {
+    public init(
+        largestAmount: Money, largestBalance: Money, largestPrice: Price, smallestPrice: Price = .free,
+        dailyCredit: CreditLimits
+    ) {
         self.largestAmount = largestAmount
         self.largestBalance = largestBalance
         self.largestPrice = largestPrice
+        self.smallestPrice = smallestPrice
+        self.dailyCredit = dailyCredit
     }
 
     /// What a command asks for beyond the limits; nil where it keeps within them.
@@ -30,7 +39,10 @@ public struct CommandLimits: Hashable, Sendable {
             balance(opening.carriedOver, "open_account.carried_over")
                 ?? settings(opening.settings, "open_account.settings")
         case .accounts(_, .price(let price, _)): self.price(price, "price.price")
-        case .accounts(_, .tariff(let tariff, _)): tariff.flatMap { self.price($0.dearestPrice, "tariff.tariff") }
+        case .accounts(_, .tariff(let tariff, _)):
+            tariff.flatMap {
+                self.price($0.dearestPrice, "tariff.tariff") ?? self.price($0.cheapestPrice, "tariff.tariff")
+            }
         case .accounts(_, .settings(let change)): settings(change, "account_settings.settings")
         case .site(.accountDefaults(let defaults)):
             balance(defaults.hoardingCap, "account_defaults.hoarding_cap")
@@ -55,7 +67,11 @@ public struct CommandLimits: Hashable, Sendable {
     }
 
     private func price(_ price: Price, _ field: String) -> FieldProblem? {
-        price <= largestPrice ? nil : problem(field, price.description, largestPrice.description)
+        guard price <= largestPrice else { return problem(field, price.description, largestPrice.description) }
+        guard price < smallestPrice else { return nil }
+        return FieldProblem(
+            field: field, value: price.description,
+            reason: "is below \(smallestPrice), the limit that this gateway was given")
     }
 
     private func problem(_ field: String, _ value: String, _ limit: String) -> FieldProblem {
