@@ -1,14 +1,18 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+/// `scripts/fuzz` sets it: our targets are instrumented, and the fuzzer is among them.
+let isFuzzing = Context.environment["METERKEEP_FUZZ"] != nil
+
 /// Every target of this package: Swift 6 mode, and a warning is an error.
-let strict: [SwiftSetting] = [
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
-    .treatAllWarnings(as: .error),
-]
+let strict: [SwiftSetting] =
+    [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        .treatAllWarnings(as: .error),
+    ] + (isFuzzing ? [.unsafeFlags(["-sanitize=fuzzer,address"])] : [])
 
 extension Target.Dependency {
     static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -167,7 +171,22 @@ let programs: [Target] = [
         name: "prepaid-trace", dependencies: ["Metering", "Prepaid", "TimeZoneFixtures"], swiftSettings: strict),
 ]
 
+let fuzzer: [Target] = [
+    .systemLibrary(name: "CFuzzer"),
+    .executableTarget(
+        name: "fuzz-readers", dependencies: ["CFuzzer", "ReaderChecks"], swiftSettings: strict,
+        linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])]),
+]
+
 let tests: [Target] = [
+    // What must hold of everything that reads bytes from outside; for the tests and the fuzzer.
+    .target(
+        name: "ReaderChecks",
+        dependencies: [
+            "Concentrator", "ConfigurationReader", "FieldBus", "MeterProfiles", "Metering", "Storage",
+            "UplinkProtocol",
+        ], path: "Tests/ReaderChecks", swiftSettings: strict),
+    .testTarget(name: "HostileInputTests", dependencies: ["ReaderChecks"], swiftSettings: strict),
     .testTarget(
         name: "ConcentratorTests",
         dependencies: [
@@ -254,6 +273,6 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     ],
-    targets: core + edge + shell + workbench + programs + tests,
+    targets: core + edge + shell + workbench + programs + tests + (isFuzzing ? fuzzer : []),
     swiftLanguageModes: [.v6]
 )

@@ -1,7 +1,7 @@
-internal import MeterProfiles
+package import MeterProfiles
 
 /// What is expected back.
-enum ExpectedAnswer: Hashable {
+package enum ExpectedAnswer: Hashable {
     /// Registers, or bits as 0 and 1.
     case values(ReadRequest)
     /// The first six bytes of the request again: unit, function, address, value or count.
@@ -18,8 +18,8 @@ enum ExpectedAnswer: Hashable {
 
 /// Takes the bytes that come in after a request until they are its answer, or cannot become it. Noise
 /// and whole frames that answer something else are stepped over: the answer may follow them.
-struct AnswerAssembler {
-    enum State: Hashable {
+package struct AnswerAssembler {
+    package enum State: Hashable {
         case waiting
         case done([UInt16])
         case failed(BusFault)
@@ -46,14 +46,14 @@ struct AnswerAssembler {
     ///   - request: without its CRC.
     ///   - lineEchoes: the line is known to hand back what was sent, so that the first copy of a write is
     ///     not the device's.
-    init(request: [UInt8], expected: ExpectedAnswer, lineEchoes: Bool = false) {
+    package init(request: [UInt8], expected: ExpectedAnswer, lineEchoes: Bool = false) {
         self.request = request
         self.expected = expected
         localEcho = request + RTUFrame.crc(request)
         isEchoCertain = lineEchoes
     }
 
-    mutating func take(_ bytes: some Sequence<UInt8>) -> State {
+    package mutating func take(_ bytes: some Sequence<UInt8>) -> State {
         received += bytes
         guard received.count <= Self.mostBytes else { return .failed(.badFrame) }
         if !sawLocalEcho {
@@ -72,7 +72,7 @@ struct AnswerAssembler {
     }
 
     /// What the silence after the last byte makes of what came.
-    mutating func stateAtSilence() -> State {
+    package mutating func stateAtSilence() -> State {
         guard case .waiting = scan() else { return scan() }
         if missing != nil || noiseCount > 0 { return .failed(.badFrame) }
         return .failed(strangers.isEmpty ? .timeout : .wrongAnswer)

@@ -1,9 +1,9 @@
-internal import MeterProfiles
+package import MeterProfiles
 
 /// Requests and answers of Modbus RTU as bytes, without their line.
-enum RTUFrame {
+package enum RTUFrame {
     /// The request without its CRC, which the transport adds.
-    static func request(unit: UInt8, read: ReadRequest) -> [UInt8] {
+    package static func request(unit: UInt8, read: ReadRequest) -> [UInt8] {
         [unit, read.table.rawValue] + bytes(read.address) + bytes(UInt16(truncatingIfNeeded: read.count))
     }
 
@@ -18,7 +18,7 @@ enum RTUFrame {
     }
 
     /// CRC-16, polynomial 0xA001, low byte first (Modbus serial line specification, 6.2.2).
-    static func crc(_ bytes: some Sequence<UInt8>) -> [UInt8] {
+    package static func crc(_ bytes: some Sequence<UInt8>) -> [UInt8] {
         var crc: UInt16 = 0xFFFF
         for byte in bytes {
             crc ^= UInt16(byte)
