@@ -191,7 +191,7 @@ let tests: [Target] = [
         name: "ConcentratorTests",
         dependencies: [
             "Board", "BusSurvey", "Commissioning", "Concentrator", "ConfigurationReader", "FieldBus", "MeterProfiles",
-            "MeterSimulation", "Metering", "Prepaid", "Storage", "UplinkHTTP", .logging,
+            "MeterSimulation", "Metering", "Prepaid", "Storage", "UplinkHTTP", "UplinkProtocol", .logging,
         ],
         swiftSettings: strict),
     .testTarget(
@@ -206,7 +206,8 @@ let tests: [Target] = [
         name: "MeterSimulationTests", dependencies: ["ConfigurationReader", "MeterProfiles", "MeterSimulation"],
         swiftSettings: strict),
     // Runs the programs that `swift build` puts beside the test bundle.
-    .testTarget(name: "BlackBoxTests", dependencies: ["UplinkProtocol"], swiftSettings: strict),
+    .testTarget(
+        name: "BlackBoxTests", dependencies: ["UplinkProtocol"], exclude: ["Fixtures"], swiftSettings: strict),
     .testTarget(
         name: "ReferencePlatformTests", dependencies: ["ReferencePlatform", "Metering", "Prepaid", "UplinkProtocol"],
         swiftSettings: strict),

@@ -157,8 +157,17 @@ final class BrokerService: Sendable {
             }
             members["position"] = .integer(0)
             let command = try Command(json: .object(members))
-            guard let result = await site.execute(command) else { return }
-            _ = await client.deliver([BrokerMessage(topic: topics.results, bytes: result.json.canonicalBytes())])
+            let answer: JSONValue
+            if let result = await site.execute(command) {
+                answer = result.json
+            } else {
+                // Nothing of it is kept: it is to come again.
+                answer = .object([
+                    "id": .string(command.id), "kind": .string(command.kind), "state": .string("not_now"),
+                    "outcome": .string(await site.notNow ?? "ledger_unusable"), "detail": .object([:]),
+                ])
+            }
+            _ = await client.deliver([BrokerMessage(topic: topics.results, bytes: answer.canonicalBytes())])
         } catch {
             logger.warning("a message of the broker is no command", metadata: ["reason": "\(error)"])
         }

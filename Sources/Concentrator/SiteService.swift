@@ -40,6 +40,8 @@ public actor SiteService {
     /// Holidays and days of rest, for tariffs, timers and protected periods.
     var calendar = SiteCalendar.plain
     var isLedgerUsable = true
+    /// Why the ledger took no commit the last time; of use only while it is not usable.
+    var ledgerTrouble: StorageError?
     var lastTrust: ClockTrust?
     /// Says whose turn it is to be moved.
     var director: SwitchingDirector
@@ -114,6 +116,7 @@ public actor SiteService {
             // The disk may be full or read-only: the site runs on without new debits until it is not.
             if error.stopsWriting { throw error }
             isLedgerUsable = false
+            ledgerTrouble = error
             logger.critical("the ledger cannot be written; breakers are held", metadata: ["reason": "\(error)"])
         }
         do { try answerInterrupted(at: clock.now()) } catch {
@@ -178,6 +181,17 @@ public actor SiteService {
         follow(outlook.urgency)
     }
 
+    /// Why a command that moves money cannot be taken now, as a word of `docs/uplink.md`, section 6; nil where it can.
+    public var notNow: String? {
+        if ledger.holdReason != nil { return "ledger_held" }
+        guard !isLedgerUsable else { return nil }
+        switch ledgerTrouble {
+        case .full: return "disk_full"
+        case .readOnly: return "disk_read_only"
+        default: return "ledger_unusable"
+        }
+    }
+
     func commit(_ transaction: LedgerTransaction, at now: Timestamp) -> Bool {
         tryCommit(transaction, at: now) == nil
     }
@@ -197,6 +211,7 @@ public actor SiteService {
             }
             if case .refused = error { return error }
             isLedgerUsable = false
+            ledgerTrouble = error
             if error.stopsWriting { onLedgerLost(error) }
             return error
         }

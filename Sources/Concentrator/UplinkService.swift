@@ -171,16 +171,22 @@ final class UplinkService: Sendable {
     private func takeCommands() async {
         var position: Int64 = 0
         var failurePause = Self.firstCommandPause
+        var notNow: String?
         do { position = try await site.commandPosition() } catch { note(problem: error.description) }
         while !Task.isCancelled {
             progress.moved(.uplink, "commands", at: clock.monotonicNow())
-            switch await client.commands(after: position) {
+            switch await client.commands(after: position, notNow: notNow) {
             case .commands(let list):
                 failurePause = Self.firstCommandPause
                 let before = position
                 position = await execute(list, after: position)
                 // Whoever gives the same again and again is not asked without end.
-                if position == before, list.lastPosition != nil { await pause("commands", .seconds(1)) }
+                if position == before, list.lastPosition != nil {
+                    notNow = await site.notNow
+                    await pause("commands", .seconds(1))
+                } else {
+                    notNow = nil
+                }
             case .failed(let reason):
                 note(problem: reason)
                 await pause("commands", .milliseconds(Int64.random(in: 0...failurePause.wholeMilliseconds)))

@@ -42,8 +42,10 @@ extension LocalAPI {
         var records: [JSONValue] = []
         for command in commands {
             guard let record = await gateway.site.execute(command, from: .onSite) else {
+                let reason = await gateway.site.notNow ?? "ledger_unusable"
                 return answer(
-                    .serviceUnavailable, .object(["error": .string("the ledger cannot be written; try again later")]))
+                    .serviceUnavailable,
+                    .object(["error": .string("not now: the ledger cannot be written (\(reason)); try again later")]))
             }
             records.append(record.json)
         }

@@ -167,6 +167,8 @@ public struct PlatformServer: Sendable {
         let after = request.uri.queryParameters.get("after", as: Int64.self) ?? 0
         let asked = request.uri.queryParameters.get("wait", as: Int64.self) ?? 0
         let wait = min(max(asked, 0), Self.longestWaitSeconds)
+        try store.note(
+            notNow: request.uri.queryParameters.get("not_now").map { String($0.prefix(40)) }, of: gateway, after: after)
         let heard = bell.rings(for: gateway)
         var commands = try store.commands(for: gateway, after: after, now: Self.now())
         if commands.isEmpty, wait > 0 {

@@ -50,6 +50,18 @@ extension PlatformStore {
         }
     }
 
+    /// What a gateway says of commands that it was given and cannot take now; they stay queued.
+    /// - Parameter notNow: why; nil where it can take them.
+    func note(notNow: String?, of gateway: GatewayID, after position: Int64) throws {
+        try write { database in
+            try database.execute(
+                sql: """
+                    UPDATE command SET outcome = ?1
+                    WHERE gateway = ?2 AND position > ?3 AND state = 'queued' AND outcome <> ?1
+                    """, arguments: [notNow.map { "not now: \($0)" } ?? "", gateway.rawValue, position])
+        }
+    }
+
     /// A command as it goes down: what tells the time tells that of this moment.
     static func stamped(_ json: JSONValue, now: WallTime) -> JSONValue {
         guard var members = json.object, members["kind"] == .string("time") else { return json }

@@ -1,4 +1,5 @@
 internal import GRDB
+private import Glibc
 private import Synchronization
 
 /// One open file, and the memory of what stopped it: after a write that failed half-way, or once damage
@@ -19,7 +20,20 @@ final class DatabaseHandle: Sendable {
     /// One whole transaction.
     func write<Value>(_ body: (Database) throws -> Value) throws(StorageError) -> Value {
         if let stopped { throw stopped }
-        do { return try queue.write(body) } catch { throw noted(error) }
+        do { return try queue.write(body) } catch {
+            if isReadOnlyDisk(error) { throw .readOnly(path) }
+            throw noted(error)
+        }
+    }
+
+    /// A file system that became read-only refuses the write itself: nothing is half-way, what was there can be read,
+    /// and the next write may go through. SQLite calls it an I/O error all the same. A sync that failed is another
+    /// matter.
+    private func isReadOnlyDisk(_ error: any Error) -> Bool {
+        guard let error = error as? DatabaseError,
+            [.SQLITE_IOERR_WRITE, .SQLITE_IOERR_TRUNCATE].contains(error.extendedResultCode)
+        else { return false }
+        return access(path, W_OK) != 0 && errno == EROFS
     }
 
     func read<Value>(_ body: (Database) throws -> Value) throws(StorageError) -> Value {

@@ -10,12 +10,14 @@ extension LedgerStore {
     public func backUp(to copy: String) throws(StorageError) { try backUp(to: copy) {} }
 
     /// - Parameter between: called between two steps; what is committed there is in the copy.
-    func backUp(to copy: String, between: () throws -> Void) throws(StorageError) {
+    func backUp(
+        to copy: String, pagesAStep: Int32 = pagesAStep, between: () throws -> Void
+    ) throws(StorageError) {
         let part = DurableFile.temporaryPath(for: copy)
         try DurableFile.remove(part)
         do {
             let backup = try OnlineBackup(of: handle, to: part)
-            while try backup.step(pages: Self.pagesAStep) { try between() }
+            while try backup.step(pages: pagesAStep) { try between() }
             try backup.finish()
         } catch {
             try DurableFile.remove(part)

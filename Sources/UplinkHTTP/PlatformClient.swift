@@ -135,8 +135,10 @@ public final class PlatformClient: Sendable {
     }
 
     /// Asks for the commands after a position; returns when there are some, or when the wait is over.
-    public func commands(after position: Int64) async -> CommandsOutcome {
-        let query = "after=\(position)&wait=\(Self.commandWaitSeconds)"
+    /// - Parameter notNow: a word for why those that came the last time could not be taken; nil where they could.
+    public func commands(after position: Int64, notNow: String? = nil) async -> CommandsOutcome {
+        let reason = notNow.map { "&not_now=\($0)" } ?? ""
+        let query = "after=\(position)&wait=\(Self.commandWaitSeconds)\(reason)"
         let request = HTTPClientRequest(url: "\(base)/v1/gateways/\(gateway)/commands?\(query)")
         let clients = await current()
         do {

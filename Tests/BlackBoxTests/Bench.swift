@@ -13,13 +13,16 @@ final class Program {
 
     static func path(of name: String) -> String { folder.appending(path: name).path }
 
-    convenience init(_ name: String, _ arguments: [String]) throws {
-        try self.init(at: Self.path(of: name), arguments)
+    convenience init(_ name: String, _ arguments: [String], environment: [String: String] = [:]) throws {
+        try self.init(at: Self.path(of: name), arguments, environment: environment)
     }
 
-    init(at path: String, _ arguments: [String]) throws {
+    init(at path: String, _ arguments: [String], environment: [String: String] = [:]) throws {
         process.executableURL = URL(filePath: path)
         process.arguments = arguments
+        if !environment.isEmpty {
+            process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
+        }
         process.standardOutput = output
         process.standardError = output
         try process.run()

@@ -108,11 +108,6 @@ struct CommandWayTests {
 }
 
 extension Bench {
-    fileprivate func circuit(_ name: String) throws -> [String: JSONValue] {
-        let circuits = try ask("meters").object?["circuits"]?.array ?? []
-        return circuits.compactMap(\.object).first { $0["circuit"] == .string(name) } ?? [:]
-    }
-
     /// Sends a command from the platform and waits for its answer.
     @discardableResult
     fileprivate func send(_ kind: String, _ fields: String) throws -> [String: JSONValue] {

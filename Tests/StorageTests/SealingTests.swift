@@ -73,6 +73,23 @@ struct SealingTests {
         #expect(try store.records(after: sealed.last, limit: 10).first?.previous == sealed.lastHash)
     }
 
+    @Test("wait for everyone who is configured, with a cursor or without, and for no one else")
+    func configured() throws {
+        let store = try acknowledged(bills: 10)
+        store.wait(for: ["platform", "pull:billing"])
+        #expect(try store.seal(before: nextMonth) == nil, "billing has not begun yet")
+        store.wait(for: ["platform"])
+        #expect(try store.seal(before: nextMonth) != nil)
+    }
+
+    @Test("are made where nobody is configured")
+    func nobody() throws {
+        let store = try SampleSite.store(in: directory)
+        try SampleSite.history(store, bills: 10)
+        store.wait(for: [])
+        #expect(try store.seal(before: nextMonth) != nil)
+    }
+
     @Test("hold nothing that is not acknowledged, and nothing of this month")
     func bounds() throws {
         let store = try SampleSite.store(in: directory)

@@ -152,6 +152,43 @@ struct SuccessionTests {
         #expect(try open(directory, epoch: "x").store.epoch == "e3")
     }
 
+    @Test("commits go on during a backup, and are in it")
+    func backupBesideCommits() throws {
+        let directory = try directory()
+        let store = try open(directory, epoch: "e1").store
+        try SampleSite.history(store, bills: 200)
+        let backup = folder.path + "/backup.db"
+        var steps: Int64 = 0
+        try store.backUp(to: backup, pagesAStep: 8) {
+            var change = LedgerChange()
+            change.events = [Event(.daemonStarted, .gateway, ["step": "\(steps)"])]
+            try store.commit(LedgerTransaction(changes: [change]), at: moment(5_000 + steps))
+            steps += 1
+        }
+        #expect(steps > 3, "it was copied in \(steps) steps")
+        let head = try store.head()
+        let copy = try LedgerStore(path: backup, gateway: gateway, newEpoch: "x")
+        #expect(try copy.head() == head)
+        #expect(try copy.verify().isSound)
+        #expect(try store.verify().isSound)
+    }
+
+    @Test("older ledgers that were moved aside are kept, but not without end")
+    func asideIsBounded() throws {
+        let directory = try directory()
+        _ = try history(directory)
+        let backup = folder.path + "/backup.db"
+        let store = try open(directory, epoch: "x").store
+        try store.backUp(to: backup)
+        try store.close()
+        for number in 0..<10 {
+            _ = try directory.restoreLedger(
+                from: backup, gateway: gateway, newEpoch: "r\(number)", discardsLater: true, at: moment(3000))
+        }
+        let aside = try DurableFile.names(in: directory.path).filter { $0.hasPrefix("before-") }
+        #expect(aside.sorted() == (2..<10).map { "before-r\($0)" })
+    }
+
     @Test("what is no sound ledger of this gateway is not restored, and nothing changes")
     func badBackup() throws {
         let directory = try directory()

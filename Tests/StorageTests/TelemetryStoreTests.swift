@@ -227,6 +227,24 @@ struct TelemetryStoreTests {
             })
     }
 
+    @Test("eviction waits for everyone who is configured, with a cursor or without, and for no one else")
+    func configuredConsumers() throws {
+        let store = try store(largestBytes: 128 * 1024)
+        func fill() throws -> Int64 {
+            var lost: Int64 = 0
+            for _ in 0..<100 {
+                let readings = try (1...20).map { try noisy(store.lastSequence + $0) }
+                lost += try store.commit(readings: readings, lastAccepted: [:])
+                try store.advanceCursor(of: "push", through: store.lastSequence)
+            }
+            return lost
+        }
+        store.wait(for: ["push", "pull:billing"])
+        #expect(try fill() > 0, "billing has heard of nothing")
+        store.wait(for: ["push"])
+        #expect(try fill() == 0)
+    }
+
     @Test("a group larger than the room left evicts and is kept")
     func fullFile() throws {
         let store = try store(largestBytes: 128 * 1024)
