@@ -43,6 +43,7 @@ let core: [Target] = [
     .target(name: "MeterProfiles", dependencies: ["ConfigurationReader", "Metering"], swiftSettings: strict),
     .target(name: "BusSurvey", dependencies: ["MeterProfiles", "Metering"], swiftSettings: strict),
     .target(name: "Prepaid", dependencies: ["Metering"], swiftSettings: strict),
+    .target(name: "BoardRules", dependencies: ["Metering"], swiftSettings: strict),
     .target(
         name: "UplinkProtocol", dependencies: ["Metering", "Prepaid", .crypto], swiftSettings: strict),
     .target(
@@ -64,7 +65,8 @@ let edge: [Target] = [
     .target(
         name: "GatewayIdentity", dependencies: ["Metering", "UplinkProtocol", .crypto, .swiftASN1, .x509],
         swiftSettings: strict),
-    .target(name: "Board", dependencies: ["CLinux", "Metering"], swiftSettings: strict),
+    .target(name: "CGpiod", linkerSettings: [.linkedLibrary("gpiod")]),
+    .target(name: "Board", dependencies: ["BoardRules", "CGpiod", "CLinux", "Metering"], swiftSettings: strict),
     .target(
         name: "Storage",
         dependencies: ["CLinux", "CZlib", "Failpoints", "Metering", "Prepaid", "UplinkProtocol", .grdb, .grdbSQLite],
@@ -88,10 +90,9 @@ let shell: [Target] = [
     .target(
         name: "Concentrator",
         dependencies: [
-            "Board", "BusSurvey", "Commissioning", "ConfigurationReader", "Failpoints", "FieldBus", "GatewayIdentity",
-            "MeterProfiles", "Metering", "Prepaid", "Storage", "Threading", "UplinkHTTP", "UplinkMQTT",
-            "UplinkProtocol", "UplinkPull",
-            .logging,
+            "Board", "BoardRules", "BusSurvey", "Commissioning", "ConfigurationReader", "Failpoints", "FieldBus",
+            "GatewayIdentity", "MeterProfiles", "Metering", "Prepaid", "Storage", "Threading", "UplinkHTTP",
+            "UplinkMQTT", "UplinkProtocol", "UplinkPull", .logging,
         ], swiftSettings: strict),
     .target(
         name: "Console",
@@ -162,6 +163,9 @@ let programs: [Target] = [
         name: "metersim",
         dependencies: ["ConfigurationReader", "MeterProfiles", "MeterSimulation", .argumentParser],
         swiftSettings: strict),
+    // For scripts/test-gpio: the lines of a simulated chip, and systemd's part in keeping them.
+    .executableTarget(name: "gpio-check", dependencies: ["Board", "BoardRules", "Metering"], swiftSettings: strict),
+    .executableTarget(name: "fd-store"),
     .executableTarget(
         name: "prepaid-bench", dependencies: ["Metering", "Prepaid", .argumentParser], swiftSettings: strict),
     .executableTarget(
@@ -190,8 +194,9 @@ let tests: [Target] = [
     .testTarget(
         name: "ConcentratorTests",
         dependencies: [
-            "Board", "BusSurvey", "Commissioning", "Concentrator", "ConfigurationReader", "FieldBus", "MeterProfiles",
-            "MeterSimulation", "Metering", "Prepaid", "Storage", "UplinkHTTP", "UplinkProtocol", .logging,
+            "Board", "BoardRules", "BusSurvey", "Commissioning", "Concentrator", "ConfigurationReader", "FieldBus",
+            "MeterProfiles", "MeterSimulation", "Metering", "Prepaid", "Storage", "UplinkHTTP", "UplinkProtocol",
+            .logging,
         ],
         swiftSettings: strict),
     .testTarget(
@@ -231,7 +236,8 @@ let tests: [Target] = [
         name: "UplinkMQTTTests", dependencies: ["ReferencePlatform", "UplinkMQTT"], swiftSettings: strict),
     .testTarget(name: "CompressionTests", dependencies: ["Compression"], swiftSettings: strict),
     .testTarget(name: "LayeringTests", swiftSettings: strict),
-    .testTarget(name: "BoardTests", dependencies: ["Board", "Metering"], swiftSettings: strict),
+    .testTarget(name: "BoardTests", dependencies: ["Board", "BoardRules", "Metering"], swiftSettings: strict),
+    .testTarget(name: "BoardRulesTests", dependencies: ["BoardRules", "Metering"], swiftSettings: strict),
     .testTarget(
         name: "MeterProfilesTests", dependencies: ["ConfigurationReader", "MeterProfiles", "Metering"],
         swiftSettings: strict),

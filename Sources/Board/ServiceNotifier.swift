@@ -1,3 +1,4 @@
+private import CLinux
 private import Glibc
 
 /// Tells systemd how the daemon is: sd_notify(3), one datagram to the socket that NOTIFY_SOCKET names.
@@ -21,10 +22,15 @@ public struct ServiceNotifier: Sendable {
     public func watchdog() { send("WATCHDOG=1") }
     public func stopping(status: String) { send("STOPPING=1\nSTATUS=\(oneLine(status))") }
 
+    /// Leaves a descriptor with the service manager, which gives it back at the next start under its name
+    /// (FDSTORE=1 of sd_notify(3)); needs FileDescriptorStoreMax= in the unit.
+    func store(_ descriptor: Int32, name: String) { send("FDSTORE=1\nFDNAME=\(name)", with: descriptor) }
+    func forget(name: String) { send("FDSTOREREMOVE=1\nFDNAME=\(name)") }
+
     private func oneLine(_ text: String) -> String { String(text.map { $0.isNewline ? " " : $0 }) }
 
     /// A lost datagram is not worth failing for: the next one says the same.
-    private func send(_ message: String) {
+    private func send(_ message: String, with attached: Int32? = nil) {
         guard let path else { return }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -40,6 +46,10 @@ public struct ServiceNotifier: Sendable {
         defer { close(descriptor) }
         let bytes = Array(message.utf8)
         withUnsafePointer(to: &address) { pointer in
+            if let attached {
+                _ = clinux_send_descriptor(descriptor, bytes, UInt(bytes.count), pointer, length, attached)
+                return
+            }
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
                 _ = sendto(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL), generic, length)
             }

@@ -67,6 +67,8 @@ public struct GatewayConfiguration: Hashable, Sendable {
     public let pull: PullAddress?
     /// Nil: nothing goes to a broker.
     public let broker: BrokerAddress?
+    /// Nil: the box has no relays, contacts and lights of its own.
+    public let board: BoardConfiguration?
     /// Records in a batch, at most.
     public let batchRecords: Int
     /// What no command from outside may go beyond.

@@ -12,7 +12,7 @@ extension GatewayConfiguration {
     private static let keys = [
         "gateway", "data", "socket", "profiles", "time_zone", "clock", "buses", "poll", "breakers", "supply",
         "telemetry",
-        "metrics", "meter_settings", "uplink", "pull", "mqtt", "commands",
+        "metrics", "meter_settings", "uplink", "pull", "mqtt", "commands", "board",
     ]
 
     private static let commandKeys = [
@@ -84,6 +84,7 @@ extension GatewayConfiguration {
             platform: platform?.address,
             identity: platform?.address.certificatePath == identity.certificatePath ? identity : nil,
             pull: pull.flatMap { $0 }, broker: broker.flatMap { $0 },
+            board: root["board"].flatMap(BoardConfiguration.read),
             batchRecords: platform?.batchRecords ?? 500, commandLimits: limits,
             commandKeyPath: path(commands?["key"]?.text))
     }
@@ -109,6 +110,9 @@ extension GatewayConfiguration {
             if address == nil { bus["port"]?.refuse("'\(port)' is no port", PortAddress.rule) }
             if case .network = address, allowances.driving != .automatic {
                 bus["rs485"]?.refuse("a network port has no RTS line", "leave 'rs485' out")
+            }
+            if id == .board {
+                bus["id"]?.refuse("'board' stands for the relays of the box itself", "give the bus another name")
             }
             if buses.contains(where: { $0.id == id }) {
                 bus["id"]?.refuse("the bus '\(id)' is there twice", "give each bus a name of its own")

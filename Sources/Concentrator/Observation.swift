@@ -16,6 +16,10 @@ public enum BusReport: Sendable {
     case learned(MeterID, profile: String, LearnedHoles)
     /// Something is wrong with the line or a device on it.
     case finding(BusID, LineFinding, at: Timestamp)
+    /// Where the relays of the box itself are, by their points.
+    case boardRelays([Int: BreakerPosition], at: Timestamp)
+    /// A contact of the box has moved.
+    case noted(Event, at: Timestamp)
     case busLost(BusID, reason: String, at: Timestamp)
     case busFound(BusID, at: Timestamp)
 }

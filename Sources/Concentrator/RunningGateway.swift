@@ -28,7 +28,10 @@ public final class RunningGateway: Sendable {
     private let scans = Mutex<[BusID: ScanJob]>([:])
     private let uplink: UplinkService?
     private let others: OtherConsumers
-    private let progress = Progress()
+    let progress = Progress()
+    let lines: LineKeeper
+    let boardMailbox: BusMailbox?
+    let boxCondition = BoxConditionCell()
     private let notifier: ServiceNotifier
     let logger: Logger
     private let reports: AsyncStream<BusReport>
@@ -40,11 +43,12 @@ public final class RunningGateway: Sendable {
 
     /// Opens everything or nothing: the data, the ports, the certificates.
     public init(
-        configuration: GatewayConfiguration, notifier: ServiceNotifier, logger: Logger,
+        configuration: GatewayConfiguration, notifier: ServiceNotifier, lines: LineKeeper, logger: Logger,
         reloadProblem: @escaping @Sendable () -> String? = ReloadHandler.unable.problem
     ) async throws(GatewayProblem) {
         self.configuration = configuration
         self.notifier = notifier
+        self.lines = lines
         self.logger = logger
         (reports, reporter) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.mostReports))
         failure = FailureBox()
@@ -86,6 +90,7 @@ public final class RunningGateway: Sendable {
             store: telemetryStore, interval: configuration.telemetryInterval,
             commitInterval: configuration.telemetryCommitInterval, zone: zone, changed: bells.telemetry)
         mailboxes = Dictionary(uniqueKeysWithValues: configuration.buses.map { ($0.id, BusMailbox()) })
+        boardMailbox = configuration.board.map { _ in BusMailbox() }
         clerk = LedgerClerk(ledger: ledger, clock: clock, zone: zone, logger: logger)
         let started = clock.monotonicNow()
         watches = Dictionary(
@@ -94,7 +99,8 @@ public final class RunningGateway: Sendable {
         site = SiteService(
             ledger: ledger, ballast: ballast, profiles: profiles, clock: clock, zone: zone,
             staleAfter: configuration.staleAfter, closingGap: configuration.closingGap,
-            mailboxes: mailboxes, telemetry: telemetry, ledgerChanged: bells.ledger, logger: logger,
+            mailboxes: mailboxes.merging(boardMailbox.map { [.board: $0] } ?? [:]) { bus, _ in bus },
+            telemetry: telemetry, ledgerChanged: bells.ledger, logger: logger,
             onLedgerLost: { [directory, logger] error in
                 if case .damaged(_, let fault) = error {
                     do { try directory.noteDamage(fault) } catch {
@@ -103,7 +109,7 @@ public final class RunningGateway: Sendable {
                 }
                 failure.set(.ledgerLost(error.description))
             }, commandPolicy: commandPolicy, reload: ReloadHandler(problem: reloadProblem) { failure.set(.reload) },
-            supplyLimits: configuration.supplyLimits)
+            supplyLimits: configuration.supplyLimits, boardRelays: configuration.board?.relays ?? [])
         settings = SettingsService(
             site: site, profiles: profiles, clock: clock, zone: zone, mailboxes: mailboxes,
             configuration: configuration.meterSettings, logger: logger)
@@ -152,6 +158,7 @@ public final class RunningGateway: Sendable {
         notifier.ready(status: await statusLine())
         await withTaskGroup(of: Void.self) { group in
             for bus in configuration.buses { group.addTask { await self.busService(bus)?.run() } }
+            if let board = boardService() { group.addTask { await board.run() } }
             group.addTask { for await report in self.reports { await self.site.take(report) } }
             group.addTask { await self.keepTime() }
             group.addTask { await self.keepReadings() }
@@ -164,6 +171,7 @@ public final class RunningGateway: Sendable {
             await group.next()
             group.cancelAll()
             for mailbox in mailboxes.values { mailbox.wake() }
+            boardMailbox?.wake()
             await group.waitForAll()
         }
         notifier.stopping(status: "posting what was used")
@@ -190,6 +198,7 @@ public final class RunningGateway: Sendable {
                 }
             }
             notifier.status(await statusLine())
+            tellLights(status: await site.status(), isTurning: stuck.isEmpty)
             try? await Task.sleep(for: .seconds(1))
         }
     }
@@ -209,7 +218,7 @@ public final class RunningGateway: Sendable {
     }
 
     /// For a start without a clock that keeps the time: see `meterkeep raise-clock`.
-    private func keepTheTime() {
+    func keepTheTime() {
         let now = clock.now()
         guard now.trust == .trusted, configuration.clockSource == .kernel else { return }
         do { try directory.keep(lastKnownTime: now.wall) } catch {
@@ -238,8 +247,11 @@ public final class RunningGateway: Sendable {
         return BusService(
             configuration: bus, port: port, mailbox: mailbox, profiles: profiles, periods: configuration.periods,
             clock: clock, progress: progress, watch: watch, logger: busLogger,
-            report: { [reporter] in Self.yield($0, to: reporter) })
+            report: { [self] in take($0) })
     }
+
+    /// Takes what a bus, or the box itself, reports.
+    func take(_ report: BusReport) { Self.yield(report, to: reporter) }
 
     /// Never loses the end of an order, for which its circuit waits; where it had to go its position is
     /// unknown. Ends: there is one order a circuit at most.

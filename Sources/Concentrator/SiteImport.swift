@@ -25,10 +25,11 @@ public struct SiteImport: Sendable {
 
     /// - Throws: every problem, with its line.
     public init(
-        file: String, text: String, profiles: ProfileLibrary, buses: Set<BusID>
+        file: String, text: String, profiles: ProfileLibrary, buses: Set<BusID>, boardPoints: Set<Int> = []
     ) throws(ConfigurationProblems) {
         let collector = ProblemCollector()
-        var reader = ImportReader(file: file, collector: collector, profiles: profiles, buses: buses)
+        var reader = ImportReader(
+            file: file, collector: collector, profiles: profiles, buses: buses, boardPoints: boardPoints)
         reader.read(text)
         try collector.check()
         site = StoredSite(meters: reader.meters, accounts: reader.accounts, circuits: reader.circuits)
@@ -44,6 +45,7 @@ private struct ImportReader {
     let collector: ProblemCollector
     let profiles: ProfileLibrary
     let buses: Set<BusID>
+    let boardPoints: Set<Int>
     var meters: [SiteMeter] = []
     var accounts: [Account] = []
     var circuits: [StoredCircuit] = []
@@ -53,7 +55,10 @@ private struct ImportReader {
     private var lineOfAddress: [UnitAddress: Int] = [:]
     private var lineOfBreaker: [BreakerAddress: Int] = [:]
 
-    init(file: String, collector: ProblemCollector, profiles: ProfileLibrary, buses: Set<BusID>) {
+    init(
+        file: String, collector: ProblemCollector, profiles: ProfileLibrary, buses: Set<BusID>, boardPoints: Set<Int>
+    ) {
+        self.boardPoints = boardPoints
         self.file = file
         self.collector = collector
         self.profiles = profiles
@@ -157,7 +162,7 @@ private struct ImportReader {
         }
         var breaker: BreakerAddress?
         if !line.text("breaker_bus").isEmpty || !line.text("breaker_unit").isEmpty {
-            breaker = line.address("breaker_bus", "breaker_unit", buses: buses).flatMap { device in
+            breaker = breakerDevice(line).flatMap { device in
                 guard let point = Int(line.text("breaker_point")), (1...64).contains(point) else {
                     line.refuse("breaker_point '\(line.text("breaker_point"))' is no relay point", "write 1 to 64")
                     return nil
@@ -174,6 +179,18 @@ private struct ImportReader {
         let account = readAccount(line)
         circuits.append(
             StoredCircuit(id: circuit, account: account, meter: meter, ratedPerHour: rated, breaker: breaker))
+    }
+
+    /// The box itself needs no unit.
+    private func breakerDevice(_ line: ImportLine) -> UnitAddress? {
+        guard line.text("breaker_bus") == BusID.board.rawValue else {
+            return line.address("breaker_bus", "breaker_unit", buses: buses)
+        }
+        guard ["", "1"].contains(line.text("breaker_unit")) else {
+            line.refuse("the box itself has no units", "leave 'breaker_unit' empty where 'breaker_bus' is board")
+            return nil
+        }
+        return .board
     }
 
     private mutating func readAccount(_ line: ImportLine) -> AccountID? {
@@ -218,6 +235,13 @@ private struct ImportReader {
     /// A breaker must be a point of a device in the file.
     private func checkBreakers() {
         for (breaker, line) in lineOfBreaker {
+            if breaker.device == .board {
+                if boardPoints.contains(breaker.point) { continue }
+                refuse(
+                    line, "the box has no relay \(breaker.point)",
+                    "add 'point: \(breaker.point)' under 'board.relays' in gateway.yaml, or correct 'breaker_point'")
+                continue
+            }
             let device = meters.first { $0.address == breaker.device }
             guard let device else {
                 refuse(line, "the breaker \(breaker) is on no device of this file", "add a line for the device")

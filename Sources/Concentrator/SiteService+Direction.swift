@@ -6,7 +6,7 @@ public import Storage
 extension SiteService {
     /// Gives their turn to the moves that may go ahead now. Called after everything that may make one wait.
     func direct() {
-        guard !waits.isEmpty else { return }
+        guard !waits.isEmpty, !isParked else { return }
         let now = clock.now()
         let direction = director.direct(waits, now: now.monotonic, using: &generator)
         for circuit in direction.turns {

@@ -141,6 +141,7 @@ extension SiteService {
 
     /// The rules of a circuit with what the profile of its switch says of the switch.
     func completed(_ rules: CircuitRules, breaker: BreakerAddress?) -> CircuitRules {
+        if let breaker, breaker.device == .board { return completed(rules, boardPoint: breaker.point) }
         guard let breaker, let device = meters.values.first(where: { $0.address == breaker.device }),
             let relay = profiles[device.profile]?.relay
         else { return rules }

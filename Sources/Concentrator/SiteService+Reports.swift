@@ -37,6 +37,8 @@ extension SiteService {
                 Event(
                     .lineFault, .bus(bus),
                     ["fault": finding.code, "unit": String(finding.unit), "advice": finding.description]), at: now)
+        case .boardRelays(let positions, let now): take(positions, of: .board, now: now)
+        case .noted(let event, let now): noteRepeating(event, at: now)
         case .busLost(let bus, let reason, let now): note(Event(.busLost, .bus(bus), ["reason": reason]), at: now)
         case .busFound(let bus, let now):
             note(Event(.busFound, .bus(bus)), at: now)
@@ -125,7 +127,10 @@ extension SiteService {
             observations[meter] = nil
         }
         heard(meter, code: "applied", at: now)
-        guard let device = meters[meter]?.address else { return }
+        if let device = meters[meter]?.address { take(positions, of: device, now: now) }
+    }
+
+    private func take(_ positions: [Int: BreakerPosition], of device: UnitAddress, now: Timestamp) {
         for (point, position) in positions {
             guard let circuit = circuitOfBreaker[BreakerAddress(device: device, point: point)],
                 let key = groupOfCircuit[circuit]

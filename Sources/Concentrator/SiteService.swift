@@ -1,3 +1,4 @@
+internal import BoardRules
 internal import Logging
 internal import MeterProfiles
 internal import Metering
@@ -72,6 +73,10 @@ public actor SiteService {
     var pendingReads: [PendingRead] = []
     /// The day before which everything is posted, as far as this run knows.
     var lastSettledDay: CivilDate?
+    /// The relays of the box itself.
+    let boardRelays: [BoardRelay]
+    /// The power fails: nothing is moved for money until it is back.
+    var isParked = false
     /// What the groups were last told of the ledger by a tick.
     var lookedWithLedger = true
 
@@ -83,8 +88,9 @@ public actor SiteService {
         ledgerChanged: Bell,
         logger: Logger, onLedgerLost: @escaping @Sendable (StorageError) -> Void,
         commandPolicy: CommandPolicy = .standard, reload: ReloadHandler = .unable,
-        supplyLimits: SupplyLimits = .standard
+        supplyLimits: SupplyLimits = .standard, boardRelays: [BoardRelay] = []
     ) {
+        self.boardRelays = boardRelays
         self.ledger = ledger
         self.ballast = ballast
         self.profiles = profiles

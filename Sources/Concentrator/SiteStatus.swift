@@ -17,7 +17,8 @@ public struct CircuitStatus: Hashable, Sendable {
     public let alarm: AlarmLevel?
     /// As last read back; nil before the first.
     public let breaker: BreakerPosition?
-    public let hasBreaker: Bool
+    public let breakerAddress: BreakerAddress?
+    public var hasBreaker: Bool { breakerAddress != nil }
     public let decision: BreakerDecision?
     public let isQuarantined: Bool
     public let isOpenedElsewhere: Bool
@@ -65,7 +66,7 @@ extension SiteService {
             circuit: circuit.id, meter: circuit.meter, address: address, account: circuit.account,
             reading: lastReadings[circuit.meter], noData: noData, balance: group.liveBalance,
             alarm: group.account?.alarm, breaker: memory.intended == nil ? memory.confirmed : nil,
-            hasBreaker: circuit.breaker != nil, decision: state.decision, isQuarantined: state.track.isQuarantined,
+            breakerAddress: circuit.breaker, decision: state.decision, isQuarantined: state.track.isQuarantined,
             isOpenedElsewhere: memory.isOpenedElsewhere, waitsFor: state.waitsFor)
     }
 }

@@ -14,6 +14,7 @@ public enum MeterJSON {
             "no_data": text(status.noData?.rawValue), "age_ms": number(age),
             "balance_microunits": number(status.balance?.microunits), "alarm": text(status.alarm?.name),
             "breaker": text(status.hasBreaker ? status.breaker?.rawValue : "none"),
+            "breaker_address": text(status.breakerAddress?.description),
             "wanted": text(status.decision?.want.rawValue), "rule": text(status.decision?.rule.rawValue),
             "doubt": text(status.decision?.doubt?.rawValue), "quarantined": .boolean(status.isQuarantined),
             "opened_elsewhere": .boolean(status.isOpenedElsewhere), "waits_for": text(status.waitsFor?.name),

@@ -10,6 +10,8 @@ public struct Identifier<Subject>: RawRepresentable, Hashable, Comparable, Senda
         self.rawValue = rawValue
     }
 
+    fileprivate init(known name: String) { rawValue = name }
+
     /// What an identifier may look like, for messages.
     public static var rule: String { "1 to 40 characters of A-Z a-z 0-9 . _ -" }
 
@@ -43,3 +45,8 @@ public typealias MeterID = Identifier<Meter>
 public typealias CircuitID = Identifier<Circuit>
 /// A customer's account.
 public typealias AccountID = Identifier<CustomerAccount>
+
+extension Identifier<Bus> {
+    /// Stands for the relays of the box itself, which are on no RS485 port.
+    public static let board = BusID(known: "board")
+}

@@ -11,6 +11,14 @@ public struct UnitAddress: Hashable, Comparable, Sendable, CustomStringConvertib
         self.unit = unit
     }
 
+    private init(bus: BusID) {
+        self.bus = bus
+        unit = 1
+    }
+
+    /// The box itself, as the device of its own relays.
+    public static let board = UnitAddress(bus: .board)
+
     public var description: String { "\(bus)/\(unit)" }
 
     public static func < (left: Self, right: Self) -> Bool { (left.bus, left.unit) < (right.bus, right.unit) }

@@ -33,6 +33,7 @@ struct CheckReport {
             }
             lines += Self.plan(bus, meters: meters, profiles: profiles, periods: configuration.periods)
         }
+        lines += configuration.board?.lines ?? []
         if let platform = configuration.platform {
             do { try PlatformClient.check(platform) } catch { throw GatewayProblem.configuration("\(error)") }
             lines.append("uplink \(platform.url), TLS \(platform.minimumTLS.rawValue) or later")
@@ -66,7 +67,9 @@ struct CheckReport {
                 "\(importFile) cannot be read as UTF-8 text; check its name and encoding")
         }
         let buses = Set(configuration.buses.map(\.id))
-        return try SiteImport(file: importFile, text: text, profiles: profiles, buses: buses).site.meters
+        return try SiteImport(
+            file: importFile, text: text, profiles: profiles, buses: buses, boardPoints: configuration.boardPoints
+        ).site.meters
     }
 
     /// How old the values of a bus get; where nothing is installed yet, what each model would cost.

@@ -25,7 +25,7 @@ struct CircuitCommand: AsyncParsableCommand {
         var lines = [
             "circuit   \(text("circuit", in: circuit)), meter \(text("meter", in: circuit)) at \(text("address", in: circuit))",
             "account   \(text("account", in: circuit)), balance \(money(circuit["balance_microunits"])), alarm \(text("alarm", in: circuit))",
-            "breaker   \(text("breaker", in: circuit)), wanted \(text("wanted", in: circuit)) because \(text("rule", in: circuit))",
+            "breaker   \(text("breaker", in: circuit)) at \(text("breaker_address", in: circuit)), wanted \(text("wanted", in: circuit)) because \(text("rule", in: circuit))",
             "mode      \(text("mode", in: view))",
         ]
         if let doubt = circuit["doubt"]?.string { lines.append("doubt     \(doubt)") }

@@ -25,14 +25,18 @@ struct Daemon: AsyncParsableCommand {
 
     func run() async throws {
         ProcessMemory.bound()
+        let environment = ProcessInfo.processInfo.environment
+        let notifier = ServiceNotifier(environment: environment)
+        let lines = LineKeeper(environment: environment, notifier: notifier)
         do {
             let configuration = try Self.load(config)
             if check {
                 print(try CheckReport(configuration, importFile: meters).text)
                 return
             }
-            try await start(configuration)
+            try await start(configuration, notifier: notifier, lines: lines)
         } catch GatewayProblem.reload {
+            lines.handOver()
             try Self.startAnew()
         } catch let problems as ConfigurationProblems {
             complain(problems.description)
@@ -69,13 +73,14 @@ struct Daemon: AsyncParsableCommand {
         throw ExitCode(GatewayProblem.reload.exitCode)
     }
 
-    private func start(_ configuration: GatewayConfiguration) async throws {
+    private func start(
+        _ configuration: GatewayConfiguration, notifier: ServiceNotifier, lines: LineKeeper
+    ) async throws {
         LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
         var logger = Logger(label: "meterkeepd")
         logger.logLevel = Logger.Level(rawValue: logLevel.rawValue) ?? .info
-        let notifier = ServiceNotifier(environment: ProcessInfo.processInfo.environment)
         let gateway = try await RunningGateway(
-            configuration: configuration, notifier: notifier, logger: logger,
+            configuration: configuration, notifier: notifier, lines: lines, logger: logger,
             reloadProblem: { [config] in Self.problem(with: config) })
         // Nobody listens there: what is there was left by a daemon that died.
         try? FileManager.default.removeItem(atPath: configuration.socketPath)

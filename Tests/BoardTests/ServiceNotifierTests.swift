@@ -5,7 +5,7 @@ import Metering
 import Testing
 
 /// A datagram socket in place of systemd's.
-private final class NotifySocket {
+final class NotifySocket {
     let path: String
     private let descriptor: Int32
 

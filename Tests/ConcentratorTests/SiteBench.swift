@@ -1,4 +1,5 @@
 import Board
+import BoardRules
 import Foundation
 import Logging
 import MeterProfiles
@@ -14,12 +15,18 @@ import UplinkProtocol
 final class SiteBench {
     let site: SiteService
     let mailbox = BusMailbox()
+    /// That of the box itself.
+    let board = BusMailbox()
     let meters: [SiteMeter]
     let clock: GatewayClock
     private let folder: URL
 
-    /// - Parameter count: circuits, each with an account of 1.00 and a price of 1000.0000 a kWh, so that a step of the counter is more than there is.
-    init(count: Int, policy: CommandPolicy = .standard) async throws {
+    /// - Parameters:
+    ///   - breakers: `breaker_bus,breaker_point` of every circuit.
+    ///   - count: circuits, each with an account of 1.00 and a price of 1000.0000 a kWh, so that a step of the counter is more than there is.
+    init(
+        count: Int, policy: CommandPolicy = .standard, boardRelays: [BoardRelay] = [], breakers: String = ""
+    ) async throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "site-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         let profiles = try EtcFolder.profiles()
@@ -34,19 +41,22 @@ final class SiteBench {
         site = SiteService(
             ledger: ledger, ballast: Ballast(path: ledger.path + ".ballast", bytes: 4096), profiles: profiles,
             clock: clock, zone: .utc, staleAfter: .seconds(60),
-            closingGap: .zero, mailboxes: [bus: mailbox], telemetry: telemetry, ledgerChanged: Bell(),
+            closingGap: .zero, mailboxes: [bus: mailbox, .board: board], telemetry: telemetry, ledgerChanged: Bell(),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onLedgerLost: { _ in },
-            commandPolicy: policy)
+            commandPolicy: policy, boardRelays: boardRelays)
         try await site.start()
         var lines = [
             "meter,bus,unit,profile,account,customer,issuer,price,alarm_1,alarm_2,opening_balance,rated_watts"
+                + (breakers.isEmpty ? "" : ",breaker_bus,breaker_point")
         ]
         for unit in 1...count {
             lines.append(
-                "M-\(unit),bus1,\(unit),acrel-ddsy1352-block,A-\(unit),C-\(unit),office,1000.0000,0.5,0.2,1,13800")
+                "M-\(unit),bus1,\(unit),acrel-ddsy1352-block,A-\(unit),C-\(unit),office,1000.0000,0.5,0.2,1,13800"
+                    + (breakers.isEmpty ? "" : ",\(breakers)"))
         }
         let plan = try SiteImport(
-            file: "bench", text: lines.joined(separator: "\n"), profiles: profiles, buses: [bus])
+            file: "bench", text: lines.joined(separator: "\n"), profiles: profiles, buses: [bus],
+            boardPoints: Set(boardRelays.map(\.point)))
         meters = plan.site.meters
         _ = try await site.install(plan)
     }

@@ -9,6 +9,7 @@ private let allowedImports: [String: Set<String>] = [
     "MeterProfiles": ["ConfigurationReader", "Metering"],
     "BusSurvey": ["MeterProfiles", "Metering"],
     "Prepaid": ["Metering"],
+    "BoardRules": ["Metering"],
     "UplinkProtocol": ["Metering", "Prepaid", "Crypto"],
     "Commissioning": ["BusSurvey", "ConfigurationReader", "MeterProfiles", "Metering", "Prepaid"],
 ]

@@ -3,5 +3,6 @@
 #include "clinux_memory.h"
 #include "clinux_pty.h"
 #include "clinux_serial.h"
+#include "clinux_socket.h"
 #include "clinux_thread.h"
 #include "clinux_time.h"

@@ -130,7 +130,7 @@ extension SiteService {
     /// - Parameter old: the device that it takes the place of.
     private func refusal(ofPlacing meter: SiteMeter, besides old: SiteMeter?) -> CommandAnswer? {
         guard profiles[meter.profile] != nil else { return unknown(profile: meter.profile) }
-        guard mailboxes[meter.address.bus] != nil else {
+        guard mailboxes[meter.address.bus] != nil, meter.address.bus != .board else {
             return .rejected("unknown_bus", ["bus": meter.address.bus.rawValue])
         }
         let holder = meters.values.first { $0.address == meter.address && $0.id != old?.id }
@@ -141,6 +141,7 @@ extension SiteService {
         if let circuit = circuitOfBreaker[breaker] {
             return .rejected("breaker_taken", ["circuit": circuit.rawValue])
         }
+        if isRelayOfBox(breaker) { return nil }
         let device = meter.address == breaker.device ? meter : meters.values.first { $0.address == breaker.device }
         guard let device, profiles[device.profile]?.relay?[breaker.point] != nil else {
             return .rejected("no_relay_point", ["breaker": breaker.description])
