@@ -22,7 +22,7 @@ wait_for() { # WHAT COMMAND...
     tries=0
     while ! "$@" >/dev/null 2>&1; do
         tries=$((tries + 1))
-        [ $tries -gt 300 ] && { cat /run/daemon.log 2>/dev/null | tail -20; end "FAILED  $what, in 60 s"; }
+        [ $tries -gt 600 ] && { cat /run/daemon.log 2>/dev/null | tail -20; end "FAILED  $what, in 120 s"; }
         sleep 0.2
     done
     echo "ok      $what"
@@ -123,14 +123,14 @@ relay=$!
 pull 5 down
 pull 6 up
 pull 7 up
-metersim /run/world.yaml >/run/metersim.log 2>&1 &
+metersim run --world /run/world.yaml --profiles /etc/profiles >/run/metersim.log 2>&1 &
 wait_for "the simulated bus is there" test -e /run/bus1
 # The relay is pulled closed by hand before the daemon has ever run: it must be taken as it is.
 pull 0 up
 fd-store /run/notify meterkeep daemon --config /run/gateway.yaml >/run/daemon.log 2>&1 &
 store=$!
 ask() { meterkeep "$@" --socket /run/gateway.sock; }
-wait_for "the daemon is ready" grep -q '\] ready\| ready' /run/daemon.log
+wait_for "the daemon is ready" grep -q " ready" /run/daemon.log
 ask import /run/meters.csv || end "FAILED  import"
 is_at() { ask circuit "$1" | grep -q "^breaker   $2 at board/1/$3"; }
 wait_for "M-1 behind the holding relay is closed, as it was" is_at M-1 closed 1

@@ -72,7 +72,8 @@ struct BoxInspection {
             buildDate: GatewayClock.buildDate, lastKnownWall: DataDirectory.lastKnownTime(in: configuration.dataPath))
         let trust = status?.object?["at"]?.object?["trust"]?.string
         return ClockState(
-            wall: system.wallNow(), earliestPresent: rules.earliestPresent, isSynchronised: system.timeSource().isSynchronised,
+            wall: system.wallNow(), earliestPresent: rules.earliestPresent,
+            isSynchronised: system.timeSource().isSynchronised,
             isAssumed: configuration.clockSource == .assumed,
             isTrusted: trust.map { $0 != ClockTrust.untrusted.rawValue })
     }
