@@ -16,14 +16,7 @@ struct FuzzReaders {
         }
         var count = CommandLine.argc
         var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv
-        _ = LLVMFuzzerRunDriver(&count, &arguments) { data, size in
-            guard size > 0, let data else { return 0 }
-            let checks = ReaderCheck.allCases
-            let check = checks[Int(data[0]) % checks.count]
-            let bytes = Array(UnsafeBufferPointer(start: data + 1, count: size - 1))
-            if let problem = check.problem(with: bytes) { preconditionFailure("\(check): \(problem)") }
-            return 0
-        }
+        _ = LLVMFuzzerRunDriver(&count, &arguments, readOneInput)
     }
 
     private static func writeCorpus(_ folder: String) throws {
@@ -34,4 +27,15 @@ struct FuzzReaders {
             }
         }
     }
+}
+
+/// Called by libFuzzer for every input, under the name that it looks for.
+@_cdecl("LLVMFuzzerTestOneInput")
+func readOneInput(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
+    guard size > 0, let data else { return 0 }
+    let checks = ReaderCheck.allCases
+    let check = checks[Int(data[0]) % checks.count]
+    let bytes = Array(UnsafeBufferPointer(start: data + 1, count: size - 1))
+    if let problem = check.problem(with: bytes) { preconditionFailure("\(check): \(problem)") }
+    return 0
 }
