@@ -179,7 +179,8 @@ let fuzzer: [Target] = [
     .systemLibrary(name: "CFuzzer"),
     .executableTarget(
         name: "fuzz-readers", dependencies: ["CFuzzer", "ReaderChecks"], swiftSettings: strict,
-        linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address"])]),
+        // The linker that is usual here, gold, fails over instrumented code.
+        linkerSettings: [.unsafeFlags(["-sanitize=fuzzer,address", "-use-ld=lld"])]),
 ]
 
 let tests: [Target] = [
