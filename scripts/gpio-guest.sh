@@ -16,13 +16,14 @@ end() {
 expect() { # WHAT GOT WANTED
     if [ "$2" = "$3" ]; then echo "ok      $1"; else end "FAILED  $1: '$2', not '$3'"; fi
 }
+ask() { [ -S /run/gateway.sock ] && meterkeep "$@" --socket /run/gateway.sock; }
 wait_for() { # WHAT COMMAND...
     what=$1
     shift
     tries=0
     while ! "$@" >/dev/null 2>&1; do
         tries=$((tries + 1))
-        [ $tries -gt 600 ] && { cat /run/daemon.log 2>/dev/null | tail -20; end "FAILED  $what, in 120 s"; }
+        [ $tries -gt 600 ] && { cat /run/daemon.log 2>/dev/null | tail -20; ask circuit M-1; ask circuit M-2; end "FAILED  $what, in 120 s"; }
         sleep 0.2
     done
     echo "ok      $what"
@@ -129,7 +130,6 @@ wait_for "the simulated bus is there" test -e /run/bus1
 pull 0 up
 fd-store /run/notify meterkeep daemon --config /run/gateway.yaml >/run/daemon.log 2>&1 &
 store=$!
-ask() { meterkeep "$@" --socket /run/gateway.sock; }
 wait_for "the daemon is ready" grep -q " ready" /run/daemon.log
 ask import /run/meters.csv || end "FAILED  import"
 is_at() { ask circuit "$1" | grep -q "^breaker   $2 at board/1/$3"; }

@@ -72,13 +72,20 @@ struct BoardLines {
     /// Where a relay is; nil where its lines cannot be read, which are then taken anew.
     mutating func isClosed(_ point: Int) -> Bool? {
         guard let open = relays[point] else { return nil }
+        var output: Bool?
+        if case .holding(let line, _) = open.relay.drive {
+            output = try? open.outputs[line]?.level()
+            guard output != nil else {
+                drop(point)
+                return nil
+            }
+        }
         do throws(GPIOFault) {
-            var output: Bool?
-            if case .holding(let line, _) = open.relay.drive { output = try open.outputs[line]?.level() }
             let feedback = try open.feedback.map { input throws(GPIOFault) in try input.level() }
             return open.relay.isClosed(feedback: feedback, output: output)
         } catch {
-            drop(point)
+            // The keeper goes on holding the relay's own line: a lost feedback must not let a relay drop.
+            relays[point] = nil
             return nil
         }
     }

@@ -26,7 +26,6 @@ extension RunningGateway {
                 return
             }
             await site.park(at: moment)
-            await telemetry.tick(at: clock.now())
             await telemetry.commit()
             keepTheTime()
         case .resetHeld:
