@@ -232,7 +232,7 @@ struct TelemetryStoreTests {
         let store = try store(largestBytes: 128 * 1024)
         func fill() throws -> Int64 {
             var lost: Int64 = 0
-            for _ in 0..<100 {
+            for _ in 0..<200 {
                 let readings = try (1...20).map { try noisy(store.lastSequence + $0) }
                 lost += try store.commit(readings: readings, lastAccepted: [:])
                 try store.advanceCursor(of: "push", through: store.lastSequence)
