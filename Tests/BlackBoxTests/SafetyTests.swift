@@ -60,7 +60,7 @@ struct SafetyTests {
     private func explained(_ name: String, rule: String, event: String) throws {
         let (said, code) = try meterkeep("circuit", name)
         #expect(code == 0)
-        #expect(said.contains("breaker   open, wanted open because \(rule)"), "\(said)")
+        #expect(said.contains("wanted open because \(rule)"), "\(said)")
         #expect(said.contains("lockout   \(rule)"), "\(said)")
         #expect(said.contains("  \(rule)  2"), "\(said)")
         #expect(try hasEvent(event, of: name))
