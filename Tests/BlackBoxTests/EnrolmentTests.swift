@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import UplinkProtocol
 
-@Suite("A box is enrolled and stays so", .serialized, .timeLimit(.minutes(2)))
+@Suite("A box is enrolled and stays so", .serialized, .timeLimit(.minutes(5)))
 struct EnrolmentTests {
     @Test("a pairing code, a wrong one, the daemon that talks with the certificate and renews it")
     func enrolled() throws {

@@ -132,7 +132,7 @@ final class BusBench: Sendable {
 
 private func meter(_ name: String) throws -> MeterID { try #require(MeterID(rawValue: name)) }
 
-@Suite("One bus, from its port to its reports", .serialized, .timeLimit(.minutes(1)))
+@Suite("One bus, from its port to its reports", .serialized, .timeLimit(.minutes(5)))
 struct BusServiceTests {
     @Test("devices are read, lost when they fall silent, and found when they answer")
     func lostAndFound() async throws {

@@ -22,7 +22,7 @@ private func found(_ job: ScanJob) async throws -> (devices: [FoundDevice], isCo
     throw CancellationError()
 }
 
-@Suite("What may be seen of a bus while it runs", .serialized, .timeLimit(.minutes(1)))
+@Suite("What may be seen of a bus while it runs", .serialized, .timeLimit(.minutes(5)))
 struct BusWatchTests {
     private static let block = "acrel-ddsy1352-block"
 

@@ -6,7 +6,7 @@ import MeterSimulation
 import Metering
 import Testing
 
-@Suite("The wiring of simulated lines", .serialized, .timeLimit(.minutes(1)))
+@Suite("The wiring of simulated lines", .serialized, .timeLimit(.minutes(5)))
 struct WiringTestTests {
     private static let usual = SerialFormat(baud: 9600, parity: .none, stopBits: 1)
     private static let other = SerialFormat(baud: 19200, parity: .even, stopBits: 1)

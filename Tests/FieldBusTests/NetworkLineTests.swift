@@ -3,7 +3,7 @@ import MeterProfiles
 import Metering
 import Testing
 
-@Suite("A bus behind the network", .serialized, .timeLimit(.minutes(1)))
+@Suite("A bus behind the network", .serialized, .timeLimit(.minutes(5)))
 struct NetworkLineTests {
     private func port(_ path: String) throws -> BusPort {
         BusPort(

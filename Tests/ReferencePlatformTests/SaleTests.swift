@@ -53,7 +53,7 @@ struct SaleTests {
         #expect(throws: SaleProblem.idTaken("r-1")) { try sell(platform, "r-1", number: 2) }
     }
 
-    @Test("a bell that rang between the look and the wait is not slept through", .timeLimit(.minutes(1)))
+    @Test("a bell that rang between the look and the wait is not slept through", .timeLimit(.minutes(5)))
     func rangBefore() async throws {
         let bell = CommandBell()
         let gateway = try #require(GatewayID(rawValue: "G-1"))
@@ -63,7 +63,7 @@ struct SaleTests {
         #expect(bell.rings(for: gateway) == heard + 1)
     }
 
-    @Test("the bell wakes every waiter of its gateway, and a cancelled one leaves", .timeLimit(.minutes(1)))
+    @Test("the bell wakes every waiter of its gateway, and a cancelled one leaves", .timeLimit(.minutes(5)))
     func wakes() async throws {
         let bell = CommandBell()
         let gateway = try #require(GatewayID(rawValue: "G-1"))

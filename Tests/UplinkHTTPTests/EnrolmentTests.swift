@@ -86,7 +86,7 @@ private func refusal(_ work: () async throws -> IssuedIdentity) async -> Pairing
     }
 }
 
-@Suite("Enrolment at a platform, over TLS", .timeLimit(.minutes(1)))
+@Suite("Enrolment at a platform, over TLS", .timeLimit(.minutes(5)))
 struct EnrolmentTests {
     @Test("a box with a code gets a certificate for a key that it keeps, and is let in with it")
     func enrolled() async throws {
@@ -288,7 +288,7 @@ struct EnrolmentTests {
 
 @Suite("What a box takes for its identity")
 struct IdentityFolderTests {
-    @Test("anything that does not fit changes nothing", .timeLimit(.minutes(1)))
+    @Test("anything that does not fit changes nothing", .timeLimit(.minutes(5)))
     func misfits() async throws {
         try await withCounter { counter in
             let box = counter.box

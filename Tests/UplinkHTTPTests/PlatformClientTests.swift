@@ -10,7 +10,7 @@ import Testing
 import UplinkHTTP
 import UplinkProtocol
 
-@Suite("The gateway's client against the platform, over TLS", .timeLimit(.minutes(1)))
+@Suite("The gateway's client against the platform, over TLS", .timeLimit(.minutes(5)))
 struct PlatformClientTests {
     @Test("a batch is acknowledged; the same batch again is kept once and answered the same")
     func acknowledged() async throws {

@@ -6,7 +6,7 @@ import Metering
 import Testing
 import UplinkHTTP
 
-@Suite("One look at the way upstream", .timeLimit(.minutes(1)))
+@Suite("One look at the way upstream", .timeLimit(.minutes(5)))
 struct PlatformProbeTests {
     /// Asks a server that answers every list of commands like this.
     private func ask(

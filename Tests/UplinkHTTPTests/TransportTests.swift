@@ -12,7 +12,7 @@ import Testing
 import UplinkHTTP
 import UplinkProtocol
 
-@Suite("Packing, certificates that change, and proxies", .timeLimit(.minutes(1)))
+@Suite("Packing, certificates that change, and proxies", .timeLimit(.minutes(5)))
 struct TransportTests {
     private func isAcknowledged(_ outcome: SendOutcome) -> Bool {
         if case .acknowledged = outcome { return true }
@@ -188,7 +188,7 @@ struct TransportTests {
     }
 }
 
-@Suite("A ledger record that the platform cannot take", .timeLimit(.minutes(1)))
+@Suite("A ledger record that the platform cannot take", .timeLimit(.minutes(5)))
 struct WithheldTests {
     @Test("its place in the chain is taken, what follows is taken too, and the record itself may still come")
     func withheld() async throws {

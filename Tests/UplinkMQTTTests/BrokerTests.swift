@@ -68,7 +68,7 @@ final class Mosquitto {
     }
 }
 
-@Suite("A real broker", .serialized, .timeLimit(.minutes(1)))
+@Suite("A real broker", .serialized, .timeLimit(.minutes(5)))
 struct BrokerTests {
     @Test("what is delivered is acknowledged, in 3.1.1 and in 5", arguments: BrokerAddress.Version.allCases)
     func delivers(version: BrokerAddress.Version) async throws {

@@ -6,7 +6,7 @@ import Testing
 import UplinkProtocol
 import UplinkPull
 
-@Suite("The pull endpoint", .timeLimit(.minutes(1)))
+@Suite("The pull endpoint", .timeLimit(.minutes(5)))
 struct PullTests {
     private static let telemetry = "/v1/gateways/G-1/logs/telemetry"
 
