@@ -15,12 +15,20 @@ public struct BoardRelay: Hashable, Sendable {
     public let feedback: BoardLine?
     /// From the order until the contacts, and the feedback, have followed.
     public let travelTime: Duration
+    /// Where the box, powered up anew, leaves it: nil for the last position. Stored: the optimizer of Swift 6.3 ends
+    /// with a fault where this is computed and inlined.
+    public let isClosedWithoutPower: Bool?
 
     public init(point: Int, drive: Drive, feedback: BoardLine?, travelTime: Duration) {
         self.point = point
         self.drive = drive
         self.feedback = feedback
         self.travelTime = travelTime
+        isClosedWithoutPower =
+            switch drive {
+            case .latching: nil
+            case .holding(_, let isClosedWhileActive): !isClosedWhileActive
+            }
     }
 
     /// One move, step by step. What is active only for a moment is let go of again whatever comes between.
@@ -52,14 +60,6 @@ public struct BoardRelay: Hashable, Sendable {
         if feedback != nil { return level }
         guard case .holding(_, let isClosedWhileActive) = drive else { return nil }
         return output.map { $0 == isClosedWhileActive }
-    }
-
-    /// Where the box, powered up anew, leaves it: nil for the last position.
-    public var isClosedWithoutPower: Bool? {
-        switch drive {
-        case .latching: nil
-        case .holding(_, let isClosedWhileActive): !isClosedWhileActive
-        }
     }
 
     /// The lines it is driven with.
