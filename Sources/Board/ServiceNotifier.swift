@@ -1,4 +1,3 @@
-private import CLinux
 private import Glibc
 
 /// Tells systemd how the daemon is: sd_notify(3), one datagram to the socket that NOTIFY_SOCKET names.
@@ -18,6 +17,15 @@ public struct ServiceNotifier: Sendable {
     }
 
     public func ready(status: String) { send("READY=1\nSTATUS=\(oneLine(status))") }
+    /// The daemon reads its configuration anew; `ready` says when it has. MONOTONIC_USEC is what systemd 253 and later
+    /// (Type=notify-reload) compare with the moment of their signal; earlier ones pass it over.
+    public func reloading(status: String) {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        let microseconds = Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
+        send("RELOADING=1\nMONOTONIC_USEC=\(microseconds)\nSTATUS=\(oneLine(status))")
+    }
+
     public func status(_ text: String) { send("STATUS=\(oneLine(text))") }
     public func watchdog() { send("WATCHDOG=1") }
     public func stopping(status: String) { send("STOPPING=1\nSTATUS=\(oneLine(status))") }
@@ -32,27 +40,6 @@ public struct ServiceNotifier: Sendable {
     /// A lost datagram is not worth failing for: the next one says the same.
     private func send(_ message: String, with attached: Int32? = nil) {
         guard let path else { return }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        // A leading @ stands for the zero byte of an abstract name.
-        var name = Array(path.utf8)
-        if name.first == UInt8(ascii: "@") { name[0] = 0 }
-        let capacity = MemoryLayout.size(ofValue: address.sun_path)
-        guard name.count < capacity else { return }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }
-        let length = socklen_t(MemoryLayout<sa_family_t>.size + name.count)
-        let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { return }
-        defer { close(descriptor) }
-        let bytes = Array(message.utf8)
-        withUnsafePointer(to: &address) { pointer in
-            if let attached {
-                _ = clinux_send_descriptor(descriptor, bytes, UInt(bytes.count), pointer, length, attached)
-                return
-            }
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-                _ = sendto(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL), generic, length)
-            }
-        }
+        _ = LocalDatagram.send(Array(message.utf8), to: path, with: attached)
     }
 }

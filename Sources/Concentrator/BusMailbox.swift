@@ -17,6 +17,7 @@ public final class BusMailbox: Sendable {
         var errands: [BusErrand] = []
         var isClosed = false
         var asked: Set<MeterID> = []
+        var terms: BusTerms?
     }
 
     /// Errands that wait at most.
@@ -29,6 +30,16 @@ public final class BusMailbox: Sendable {
 
     public func send(_ order: BreakerOrder) { change { $0.orders.append(order) } }
     public func setDevices(_ devices: [SiteMeter]) { change { $0.devices = devices } }
+    /// What another configuration says of every bus.
+    func setTerms(_ terms: BusTerms) { change { $0.terms = terms } }
+
+    func takeTerms() -> BusTerms? {
+        state.withLock { state in
+            defer { state.terms = nil }
+            return state.terms
+        }
+    }
+
     /// The next moment at which a price or the day changes.
     func setBoundary(_ moment: MonotonicTime) { change { $0.boundary = moment } }
     /// What devices were found to refuse in earlier runs; to be said before the devices are.

@@ -49,6 +49,7 @@ public struct BusService: Sendable {
     private struct State {
         var devices: [MeterID: PolledDevice] = [:]
         var schedule: PollSchedule
+        var profiles: ProfileLibrary
         /// Polls of which some requests are still to be sent.
         var underWay: [MeterID: PollUnderWay] = [:]
         var diagnosis = LineDiagnosis()
@@ -56,17 +57,20 @@ public struct BusService: Sendable {
         var errand: RunningErrand?
     }
 
+    /// By which the watchdog knows it.
+    static func loopName(_ bus: BusID) -> String { "bus \(bus)" }
+
     /// Runs until the task is cancelled: on the port's own thread, for a change of threads costs more
     /// than a request.
     public func run() async { await run(on: port) }
 
     private func run(on port: isolated BusPort) async {
-        var state = State(schedule: PollSchedule(periods: periods))
+        var state = State(schedule: PollSchedule(periods: periods), profiles: profiles)
         var reopenPause = Self.firstReopenPause
         var isLost = false
         watch.opened(port.isOpen)
         while !Task.isCancelled {
-            progress.moved(.poll, "bus \(configuration.id)", at: clock.monotonicNow())
+            progress.moved(.poll, Self.loopName(configuration.id), at: clock.monotonicNow())
             if !port.isOpen {
                 do {
                     try port.open()
@@ -90,6 +94,10 @@ public struct BusService: Sendable {
                     reopenPause = min(reopenPause * 2, Self.longestReopenPause)
                     continue
                 }
+            }
+            if let terms = mailbox.takeTerms() {
+                state.profiles = terms.profiles
+                state.schedule.set(periods: terms.periods, now: clock.monotonicNow())
             }
             take(mailbox.takeChanges(), into: &state)
             takeScan(into: &state)
@@ -115,7 +123,7 @@ public struct BusService: Sendable {
             state.devices = [:]
             state.underWay = [:]
             for meter in meters {
-                guard let profile = profiles[meter.profile] else { continue }
+                guard let profile = state.profiles[meter.profile] else { continue }
                 state.devices[meter.id] = PolledDevice(
                     meter, profile: profile, serial: configuration.serial, turnaround: Self.assumedTurnaround,
                     holes: mailbox.learnedHoles(of: meter))
@@ -282,7 +290,7 @@ public struct BusService: Sendable {
     private func carryOutOrders(_ state: State) async {
         var written: [(order: BreakerOrder, device: PolledDevice, point: RelayPoint)] = []
         while await port.settle() {
-            progress.moved(.poll, "bus \(configuration.id)", at: clock.monotonicNow())
+            progress.moved(.poll, Self.loopName(configuration.id), at: clock.monotonicNow())
             if let order = mailbox.takeOrder() {
                 guard
                     let device = state.devices.values.first(where: { $0.meter.address == order.breaker.device }),

@@ -40,39 +40,39 @@ public struct GatewayConfiguration: Hashable, Sendable {
     public let gateway: GatewayID
     public let dataPath: String
     public let socketPath: String
-    public let profilesPath: String
+    public internal(set) var profilesPath: String
     public let timeZoneName: String
     public let clockSource: ClockSource
-    public let buses: [BusConfiguration]
-    public let periods: PollSchedule.Periods
+    public internal(set) var buses: [BusConfiguration]
+    public internal(set) var periods: PollSchedule.Periods
     /// A reading older than this opens no breaker.
-    public let staleAfter: Duration
+    public internal(set) var staleAfter: Duration
     /// Between two breakers that close on their own, so that not all loads come on at once.
-    public let closingGap: Duration
+    public internal(set) var closingGap: Duration
     /// Voltages beyond them are events.
-    public let supplyLimits: SupplyLimits
+    public internal(set) var supplyLimits: SupplyLimits
     /// One reading of each meter is kept in it.
-    public let telemetryInterval: Duration
+    public internal(set) var telemetryInterval: Duration
     /// How long readings wait to be committed together.
-    public let telemetryCommitInterval: Duration
+    public internal(set) var telemetryCommitInterval: Duration
     /// The port of the loopback interface where the metrics page is; nil: on the local API only.
     public let metricsPort: Int?
-    public let meterSettings: MeterSettingsConfiguration
+    public internal(set) var meterSettings: MeterSettingsConfiguration
     /// Nil: nothing goes upstream.
-    public let platform: PlatformAddress?
+    public internal(set) var platform: PlatformAddress?
     /// Who the gateway is for the platform, where `meterkeep enrol` has made that; nil: certificate and key are
     /// somebody else's to renew.
-    public let identity: IdentityFolder?
+    public internal(set) var identity: IdentityFolder?
     /// Nil: nobody pulls.
-    public let pull: PullAddress?
+    public internal(set) var pull: PullAddress?
     /// Nil: nothing goes to a broker.
-    public let broker: BrokerAddress?
+    public internal(set) var broker: BrokerAddress?
     /// Nil: the box has no relays, contacts and lights of its own.
     public let board: BoardConfiguration?
     /// Records in a batch, at most.
-    public let batchRecords: Int
+    public internal(set) var batchRecords: Int
     /// What no command from outside may go beyond.
-    public let commandLimits: CommandLimits
+    public internal(set) var commandLimits: CommandLimits
     /// PEM: the key that commands from outside must be signed with; nil: none.
-    public let commandKeyPath: String?
+    public internal(set) var commandKeyPath: String?
 }

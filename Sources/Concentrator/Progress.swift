@@ -31,6 +31,14 @@ public final class Progress: Sendable {
         turns.withLock { $0[Turn(loop: loop, name: name)] = now }
     }
 
+    /// A loop that has ended is not stuck.
+    /// - Parameter name: nil: every loop of this kind.
+    public func forget(_ loop: WatchedLoop, _ name: String? = nil) {
+        turns.withLock { turns in
+            turns = turns.filter { $0.key.loop != loop || (name != nil && $0.key.name != name) }
+        }
+    }
+
     /// The names of the loops that have not moved for longer than one turn may take.
     public func stuck(at now: MonotonicTime) -> [String] {
         turns.withLock { turns in

@@ -4,39 +4,41 @@ internal import ConfigurationReader
 internal import FieldBus
 private import Foundation
 public import Logging
-public import MeterProfiles
+internal import MeterProfiles
 public import Metering
 internal import Storage
-private import Synchronization
+internal import Synchronization
 internal import UplinkHTTP
 internal import UplinkProtocol
 
 /// The running gateway: puts core and edges in sequence and keeps them going.
 public final class RunningGateway: Sendable {
-    public let configuration: GatewayConfiguration
-    public let profiles: ProfileLibrary
     public let site: SiteService
     public let clerk: LedgerClerk
     public let settings: SettingsService
     public let clock: GatewayClock
     let telemetry: TelemetryService
-    private let directory: DataDirectory
-    private let ports: [BusID: BusPort]
-    private let mailboxes: [BusID: BusMailbox]
-    private let watches: [BusID: BusWatch]
+    let directory: DataDirectory
+    let mailboxes: BusMailboxes
+    /// What another configuration replaces.
+    let live: Mutex<LiveParts>
+    let parts = RunningParts()
+    /// Reads the configuration anew, and says what is wrong with it.
+    let readConfiguration: @Sendable () throws -> ConfigurationText
+    private let reloads = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+    let ledgerEpoch: String
+    let bells: LogBells
     /// The scan that was asked for last, of each bus.
     private let scans = Mutex<[BusID: ScanJob]>([:])
-    private let uplink: UplinkService?
-    private let others: OtherConsumers
     let progress = Progress()
     let lines: LineKeeper
     let boardMailbox: BusMailbox?
     let boxCondition = BoxConditionCell()
-    private let notifier: ServiceNotifier
+    let notifier: ServiceNotifier
     let logger: Logger
     private let reports: AsyncStream<BusReport>
-    private let reporter: AsyncStream<BusReport>.Continuation
-    private let failure: FailureBox
+    let reporter: AsyncStream<BusReport>.Continuation
+    let failure: FailureBox
 
     /// Reports that wait for the ledger; beyond it the oldest are dropped, and the next poll brings newer.
     private static let mostReports = 4096
@@ -44,15 +46,17 @@ public final class RunningGateway: Sendable {
     /// Opens everything or nothing: the data, the ports, the certificates.
     public init(
         configuration: GatewayConfiguration, notifier: ServiceNotifier, lines: LineKeeper, logger: Logger,
-        reloadProblem: @escaping @Sendable () -> String? = ReloadHandler.unable.problem
+        readConfiguration: @escaping @Sendable () throws -> ConfigurationText = {
+            throw GatewayProblem.configuration("this daemon was not started from a file")
+        }
     ) async throws(GatewayProblem) {
-        self.configuration = configuration
+        self.readConfiguration = readConfiguration
         self.notifier = notifier
         self.lines = lines
         self.logger = logger
         (reports, reporter) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.mostReports))
         failure = FailureBox()
-        profiles = try Self.orProblem { try ProfileFolder.load(configuration.profilesPath) }
+        let profiles = try Self.orProblem { try ProfileFolder.load(configuration.profilesPath) }
         let commandPolicy = try CommandPolicy(configuration)
         if let address = configuration.platform { try Self.orProblem { try PlatformClient.check(address) } }
         guard let zone = TimeZoneTable(ianaName: configuration.timeZoneName) else {
@@ -69,7 +73,7 @@ public final class RunningGateway: Sendable {
         if !FileManager.default.fileExists(atPath: configuration.dataPath) { try socket.checkUnused() }
         directory = try Self.orProblem { try DataDirectory(path: configuration.dataPath) }
         try socket.checkUnused()
-        ports = try await Self.openPorts(configuration, logger: logger)
+        let ports = try await Self.openPorts(configuration, logger: logger)
         let epoch = Self.newEpoch()
         let telemetryPath = directory.telemetryPath
         let ballast = Ballast(path: directory.ballastPath)
@@ -85,21 +89,24 @@ public final class RunningGateway: Sendable {
         }
         ledger.wait(for: configuration.consumers)
         telemetryStore.wait(for: configuration.consumers)
-        let bells = LogBells()
+        bells = LogBells()
+        ledgerEpoch = ledger.epoch
         telemetry = TelemetryService(
             store: telemetryStore, interval: configuration.telemetryInterval,
             commitInterval: configuration.telemetryCommitInterval, zone: zone, changed: bells.telemetry)
-        mailboxes = Dictionary(uniqueKeysWithValues: configuration.buses.map { ($0.id, BusMailbox()) })
         boardMailbox = configuration.board.map { _ in BusMailbox() }
+        mailboxes = BusMailboxes(
+            Dictionary(uniqueKeysWithValues: configuration.buses.map { ($0.id, BusMailbox()) })
+                .merging(boardMailbox.map { [.board: $0] } ?? [:]) { bus, _ in bus })
         clerk = LedgerClerk(ledger: ledger, clock: clock, zone: zone, logger: logger)
         let started = clock.monotonicNow()
-        watches = Dictionary(
+        let watches = Dictionary(
             uniqueKeysWithValues: configuration.buses.map { ($0.id, BusWatch(configuration: $0, now: started)) })
         let failure = failure
         site = SiteService(
             ledger: ledger, ballast: ballast, profiles: profiles, clock: clock, zone: zone,
             staleAfter: configuration.staleAfter, closingGap: configuration.closingGap,
-            mailboxes: mailboxes.merging(boardMailbox.map { [.board: $0] } ?? [:]) { bus, _ in bus },
+            mailboxes: mailboxes,
             telemetry: telemetry, ledgerChanged: bells.ledger, logger: logger,
             onLedgerLost: { [directory, logger] error in
                 if case .damaged(_, let fault) = error {
@@ -108,33 +115,26 @@ public final class RunningGateway: Sendable {
                     }
                 }
                 failure.set(.ledgerLost(error.description))
-            }, commandPolicy: commandPolicy, reload: ReloadHandler(problem: reloadProblem) { failure.set(.reload) },
+            }, commandPolicy: commandPolicy,
+            reload: ReloadHandler(problem: { Self.problem(readConfiguration) }) { [reloads] in
+                reloads.continuation.yield()
+            },
             supplyLimits: configuration.supplyLimits, boardRelays: configuration.board?.relays ?? [])
         settings = SettingsService(
             site: site, profiles: profiles, clock: clock, zone: zone, mailboxes: mailboxes,
             configuration: configuration.meterSettings, logger: logger)
-        others = try OtherConsumers(
-            configuration: configuration, site: site, clerk: clerk, telemetry: telemetry, ledgerEpoch: ledger.epoch,
-            bells: bells, logger: logger)
+        live = Mutex(LiveParts(configuration: configuration, profiles: profiles, ports: ports, watches: watches))
+        let others = try makeOtherConsumers(configuration)
+        live.withLock { $0.others = others }
         // Last: an HTTP client that is let go without its shutdown ends the program.
-        let client = try configuration.platform.map { address throws(GatewayProblem) in
-            try Self.orProblem { try PlatformClient(address: address, gateway: configuration.gateway.rawValue) }
-        }
-        uplink = client.map { [site, telemetry, clock, progress] client in
-            UplinkService(
-                client: client, gateway: configuration.gateway, site: site, telemetry: telemetry,
-                ledgerEpoch: ledger.epoch, batchRecords: configuration.batchRecords, bells: bells, clock: clock,
-                progress: progress, logger: logger,
-                renewal: configuration.identity.map { folder in
-                    RenewalService(
-                        folder: folder, gateway: configuration.gateway, client: client, site: site, clock: clock,
-                        logger: logger)
-                })
-        }
+        let uplink = try makeUplink(configuration)
+        live.withLock { $0.uplink = uplink }
     }
 
     /// What may be watched of each bus, in the order of the configuration.
-    public var busWatches: [BusWatch] { configuration.buses.compactMap { watches[$0.id] } }
+    public var busWatches: [BusWatch] {
+        live.withLock { live in live.configuration.buses.compactMap { live.watches[$0.id] } }
+    }
 
     /// Looks for devices on a bus while its devices are polled on. Nil for a bus that is not there.
     public func scan(_ bus: BusID, _ range: ScanRange) -> ScanJob? {
@@ -148,30 +148,33 @@ public final class RunningGateway: Sendable {
     /// Ends the scan of a bus, if one runs; it tells what it has found so far.
     public func stopScan(_ bus: BusID) { scans.withLock { $0.removeValue(forKey: bus) }?.abort() }
 
-    public var uplinkStatus: UplinkStatus { uplink?.status ?? UplinkStatus() }
+    public var uplinkStatus: UplinkStatus { live.withLock { $0.uplink }?.status ?? UplinkStatus() }
 
     /// Runs until the task is cancelled, then stops in order: buses, postings, files.
     /// - Parameter onReady: called when buses and ledger are up.
     public func run(onReady: @escaping @Sendable () async -> Void) async throws {
         do { try await site.start() } catch { throw GatewayProblem.configuration("\(error)") }
         await onReady()
+        if refusal == nil, let text = try? readConfiguration(), text.configuration == configuration {
+            keep(lastGood: text.text)
+        }
         notifier.ready(status: await statusLine())
+        for bus in configuration.buses { await start(bus) }
+        await startBoard()
+        await startUplink()
+        await startOtherConsumers()
         await withTaskGroup(of: Void.self) { group in
-            for bus in configuration.buses { group.addTask { await self.busService(bus)?.run() } }
-            if let board = boardService() { group.addTask { await board.run() } }
+            group.addTask { await self.parts.run() }
+            group.addTask { for await _ in self.reloads.stream { _ = await self.reload(mayRestart: true) } }
             group.addTask { for await report in self.reports { await self.site.take(report) } }
             group.addTask { await self.keepTime() }
             group.addTask { await self.keepReadings() }
             group.addTask { await self.keepHouse() }
             group.addTask { await self.settings.patrol() }
-            if let uplink { group.addTask { await uplink.run() } }
-            group.addTask { await self.others.run() }
             group.addTask { await self.failure.wait() }
             // Whichever ends first ends the others: a stop was asked for, or the ledger is lost.
             await group.next()
             group.cancelAll()
-            for mailbox in mailboxes.values { mailbox.wake() }
-            boardMailbox?.wake()
             await group.waitForAll()
         }
         notifier.stopping(status: "posting what was used")
@@ -227,27 +230,16 @@ public final class RunningGateway: Sendable {
     }
 
     /// One line that an operator understands: `systemctl status` shows it.
-    private func statusLine() async -> String {
+    func statusLine() async -> String {
         let status = await site.status()
         let answering = status.circuits.count { $0.noData == nil && $0.reading != nil }
         let uplink = uplinkStatus
+        let refusal = refusal.map { "; the new configuration is refused: \($0.prefix(200))" } ?? ""
         return """
             \(answering) of \(status.circuits.count) meters answer, \
             ledger \(status.isLedgerUsable ? "in order" : "unusable, breakers held"), \
-            uplink \(uplink.condition), \(uplink.ledgerQueued + uplink.telemetryQueued) records wait
+            uplink \(uplink.condition), \(uplink.ledgerQueued + uplink.telemetryQueued) records wait\(refusal)
             """
-    }
-
-    private func busService(_ bus: BusConfiguration) -> BusService? {
-        guard let port = ports[bus.id], let mailbox = mailboxes[bus.id], let watch = watches[bus.id] else {
-            return nil
-        }
-        var busLogger = logger
-        busLogger[metadataKey: "bus"] = "\(bus.id)"
-        return BusService(
-            configuration: bus, port: port, mailbox: mailbox, profiles: profiles, periods: configuration.periods,
-            clock: clock, progress: progress, watch: watch, logger: busLogger,
-            report: { [self] in take($0) })
     }
 
     /// Takes what a bus, or the box itself, reports.
@@ -255,7 +247,7 @@ public final class RunningGateway: Sendable {
 
     /// Never loses the end of an order, for which its circuit waits; where it had to go its position is
     /// unknown. Ends: there is one order a circuit at most.
-    private static func yield(_ report: BusReport, to reporter: AsyncStream<BusReport>.Continuation) {
+    static func yield(_ report: BusReport, to reporter: AsyncStream<BusReport>.Continuation) {
         var next = report
         while case .dropped(.orderEnded(let order, _, let now)) = reporter.yield(next) {
             next = .orderEnded(order, readBack: nil, at: now)
@@ -302,7 +294,7 @@ public final class RunningGateway: Sendable {
         return String(repeating: "0", count: 16 - hexadecimal.count) + hexadecimal
     }
 
-    private static func orProblem<Value, Failure: Error>(
+    static func orProblem<Value, Failure: Error>(
         _ body: () throws(Failure) -> Value
     ) throws(GatewayProblem) -> Value {
         do { return try body() } catch {

@@ -121,7 +121,7 @@ extension SiteService {
         director.cuts.circuitCount = groupOfCircuit.count
         forcedOffs.circuitCount = groupOfCircuit.count
         for meter in site.meters where observations[meter.id] == nil { observations[meter.id] = .noData(.neverRead) }
-        for (bus, mailbox) in mailboxes { mailbox.setDevices(site.meters.filter { $0.address.bus == bus }) }
+        for (bus, mailbox) in mailboxes.all { mailbox.setDevices(site.meters.filter { $0.address.bus == bus }) }
     }
 
     private func add(_ group: SupplyGroup, rules: StoredSettings, key: Int) {

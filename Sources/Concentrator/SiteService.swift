@@ -13,18 +13,18 @@ public actor SiteService {
     let ledger: LedgerStore
     /// Given up where the disk is full.
     let ballast: Ballast
-    let profiles: ProfileLibrary
+    var profiles: ProfileLibrary
     let clock: GatewayClock
     let logger: Logger
-    let staleAfter: Duration
+    var staleAfter: Duration
     let zone: TimeZoneTable
-    let mailboxes: [BusID: BusMailbox]
+    let mailboxes: BusMailboxes
     let telemetry: TelemetryService
     /// Raised when the ledger log has grown.
     let ledgerChanged: Bell
     /// Called once when the ledger must not be written again before it is opened anew.
     let onLedgerLost: @Sendable (StorageError) -> Void
-    let commandPolicy: CommandPolicy
+    var commandPolicy: CommandPolicy
     let reload: ReloadHandler
     private let executor: ThreadExecutor
 
@@ -53,7 +53,7 @@ public actor SiteService {
     var nextLooks: [Int: MonotonicTime] = [:]
     /// What is known of each meter's supply.
     var supplies: [MeterID: SupplyWatch] = [:]
-    let supplyLimits: SupplyLimits
+    var supplyLimits: SupplyLimits
     var coalescer = EventCoalescer()
     /// The last boundary that the buses were told to read close to.
     var toldBoundary: WallTime?
@@ -84,7 +84,7 @@ public actor SiteService {
 
     init(
         ledger: LedgerStore, ballast: Ballast, profiles: ProfileLibrary, clock: GatewayClock, zone: TimeZoneTable,
-        staleAfter: Duration, closingGap: Duration, mailboxes: [BusID: BusMailbox], telemetry: TelemetryService,
+        staleAfter: Duration, closingGap: Duration, mailboxes: BusMailboxes, telemetry: TelemetryService,
         ledgerChanged: Bell,
         logger: Logger, onLedgerLost: @escaping @Sendable (StorageError) -> Void,
         commandPolicy: CommandPolicy = .standard, reload: ReloadHandler = .unable,

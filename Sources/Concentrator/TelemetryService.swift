@@ -13,8 +13,8 @@ public actor TelemetryService {
     private let store: TelemetryStore
     private let executor: ThreadExecutor
     private let changed: Bell
-    private let commitInterval: Duration
-    private let interval: Duration
+    private var commitInterval: Duration
+    private var interval: Duration
     /// Kept and not committed; the first one's number is `firstWaiting`.
     private var waiting: [Reading] = []
     /// Readings that had to go before they could be committed: a gap before the first that waits.
@@ -102,6 +102,15 @@ public actor TelemetryService {
         let evicted = commit()
         nextCommit = now.monotonic + (lastProblem == nil ? commitInterval : min(commitInterval, Self.pauseAfterFailure))
         return evicted
+    }
+
+    /// Takes what another configuration says of the readings.
+    func apply(_ configuration: GatewayConfiguration, at now: Timestamp) {
+        sampler.set(interval: configuration.telemetryInterval, at: now)
+        interval = configuration.telemetryInterval
+        commitInterval = configuration.telemetryCommitInterval
+        nextCommit = nextCommit.map { min($0, now.monotonic + commitInterval) }
+        store.wait(for: configuration.consumers)
     }
 
     /// Readings of these meters are due, and of no others.

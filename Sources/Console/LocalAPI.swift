@@ -33,6 +33,7 @@ public struct LocalAPI: Sendable {
         router.post("/v1/import") { request, _ in try await importSite(request) }
         router.post("/v1/commands") { request, _ in try await execute(request) }
         router.get("/v1/commands/:id") { _, context in await command(context.parameters.get("id") ?? "") }
+        router.post("/v1/reload") { _, _ in await reload() }
         router.post("/v1/cuts/confirm") { _, _ in await confirmCuts() }
         router.post("/v1/ledger/release") { _, _ in await releaseLedger() }
         router.post("/v1/backup") { request, _ in await backUp(to: request.uri.queryParameters.get("file") ?? "") }
@@ -70,6 +71,7 @@ public struct LocalAPI: Sendable {
                 ]),
                 "gateway": .string(gateway.configuration.gateway.rawValue), "at": status.now.json,
                 "clock": ClockJSON.report(gateway.clock.report()),
+                "configuration_refused": gateway.refusal.map(JSONValue.string) ?? .null,
                 "ledger_usable": .boolean(status.isLedgerUsable),
                 "ledger_held": status.holdReason.map(JSONValue.string) ?? .null,
                 "chain_head": status.chainHead.map {
@@ -157,6 +159,14 @@ public struct LocalAPI: Sendable {
         } catch {
             return answer(.serviceUnavailable, .object(["error": .string(error.description)]))
         }
+    }
+
+    private func reload() async -> Response {
+        let outcome = await gateway.reload()
+        if case .applied(let keys) = outcome {
+            return answer(.ok, .object(["changed": .array(keys.map(JSONValue.string))]))
+        }
+        return answer(.unprocessableContent, .object(["error": .string(outcome.refusal ?? "")]))
     }
 
     private func confirmCuts() async -> Response {

@@ -27,12 +27,21 @@ public struct IntervalSampler: Hashable, Sendable {
         var counted: Int64
     }
 
-    private let intervalMilliseconds: Int64
+    private var intervalMilliseconds: Int64
     private var meters: [MeterID: Sampled] = [:]
     private var collection = Collection()
 
     /// - Parameter interval: at least a second.
     public init(interval: Duration) { intervalMilliseconds = max(1000, interval.wholeMilliseconds) }
+
+    /// Another interval from now on; what was counted by the one before stays.
+    public mutating func set(interval: Duration, at now: Timestamp) {
+        let milliseconds = max(1000, interval.wholeMilliseconds)
+        guard milliseconds != intervalMilliseconds else { return }
+        collection = collected(at: now)
+        intervalMilliseconds = milliseconds
+        meters = meters.mapValues { Sampled(values: $0.values, counted: monotonicSlot(now) - 1) }
+    }
 
     /// Readings of these meters are due from now on, and of no others.
     public mutating func follow(_ followed: Set<MeterID>, at now: Timestamp) {

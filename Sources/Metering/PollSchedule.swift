@@ -47,7 +47,7 @@ public struct PollSchedule: Sendable {
     /// How long before a boundary every device is read once more.
     public static let boundaryLead: Duration = .seconds(60)
 
-    private let periods: Periods
+    private var periods: Periods
     private var entries: [ScheduledDevice] = []
     private var indices: [MeterID: Int] = [:]
     private var lostAllowance: Duration = Self.largestLostAllowance
@@ -63,6 +63,16 @@ public struct PollSchedule: Sendable {
     public init(periods: Periods) { self.periods = periods }
 
     public var meters: [MeterID] { entries.map(\.meter) }
+
+    /// Other periods from now on; what is due later than they allow is due sooner.
+    public mutating func set(periods new: Periods, now: MonotonicTime) {
+        periods = new
+        for index in entries.indices {
+            for pollClass in PollClass.allCases {
+                entries[index].due[pollClass] = min(entries[index].due[pollClass], now + new[pollClass])
+            }
+        }
+    }
 
     /// Adds a device; it is due at once.
     /// - Parameters:

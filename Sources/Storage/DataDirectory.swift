@@ -51,6 +51,24 @@ public final class DataDirectory: Sendable {
         try DurableFile.replace(path + "/last-known-time", with: Array("\(wall.millisecondsSince1970)\n".utf8))
     }
 
+    /// The configuration that a daemon last ran with, as it was written; nil where there is none.
+    public static func lastGoodConfiguration(in path: String) -> [UInt8]? {
+        let descriptor = open(path + "/gateway.yaml.last-good", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: largestConfiguration)
+        let count = pread(descriptor, &bytes, bytes.count, 0)
+        return count > 0 ? Array(bytes[..<count]) : nil
+    }
+
+    /// Keeps the configuration that the daemon runs with.
+    public func keep(lastGoodConfiguration text: [UInt8]) throws(StorageError) {
+        guard text.count <= Self.largestConfiguration, text != Self.lastGoodConfiguration(in: path) else { return }
+        try DurableFile.replace(path + "/gateway.yaml.last-good", with: text)
+    }
+
+    private static let largestConfiguration = 256 * 1024
+
     private static func content(of descriptor: Int32) -> String {
         var buffer = [UInt8](repeating: 0, count: 32)
         let count = pread(descriptor, &buffer, buffer.count, 0)

@@ -20,15 +20,21 @@ struct ClockWatch: AsyncParsableCommand {
         let notifier = ServiceNotifier(environment: ProcessInfo.processInfo.environment)
         var isReady = false
         repeat {
-            guard let source = TimeSource.ofTheKernel() else {
-                complain("the kernel may not be asked for its time source; run this outside the daemon's sandbox")
-                throw ExitCode(77)
+            let status: String
+            if let source = TimeSource.ofTheKernel() {
+                if let reason = TimeSourceNote(source, at: clock.monotonicNow()).write(to: to) {
+                    complain("\(to) cannot be written: \(reason); check that its folder is there and may be written")
+                    throw ExitCode(74)
+                }
+                status = source.isSynchronised ? "a time source keeps the clock" : "no time source keeps the clock"
+            } else {
+                // As in a container. Without a note the clock is not believed, and there is nothing to try again for.
+                status = "the kernel may not be asked for its time source; the clock is not believed"
+                if once {
+                    complain(status)
+                    throw ExitCode(77)
+                }
             }
-            if let reason = TimeSourceNote(source, at: clock.monotonicNow()).write(to: to) {
-                complain("\(to) cannot be written: \(reason); check that its folder is there and may be written")
-                throw ExitCode(74)
-            }
-            let status = source.isSynchronised ? "a time source keeps the clock" : "no time source keeps the clock"
             if isReady { notifier.status(status) } else { notifier.ready(status: status) }
             isReady = true
             notifier.watchdog()

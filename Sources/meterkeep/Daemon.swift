@@ -7,6 +7,7 @@ import Foundation
 import Hummingbird
 import Logging
 import ServiceLifecycle
+import Storage
 import UnixSignals
 
 /// The daemon.
@@ -29,12 +30,11 @@ struct Daemon: AsyncParsableCommand {
         let notifier = ServiceNotifier(environment: environment)
         let lines = LineKeeper(environment: environment, notifier: notifier)
         do {
-            let configuration = try Self.load(config)
             if check {
-                print(try CheckReport(configuration, importFile: meters).text)
+                print(try CheckReport(try Self.load(config), importFile: meters).text)
                 return
             }
-            try await start(configuration, notifier: notifier, lines: lines)
+            try await start(environment, notifier: notifier, lines: lines)
         } catch GatewayProblem.reload {
             lines.handOver()
             try Self.startAnew()
@@ -47,20 +47,40 @@ struct Daemon: AsyncParsableCommand {
         }
     }
 
-    static func load(_ path: String) throws -> GatewayConfiguration {
+    static func load(_ path: String) throws -> GatewayConfiguration { try read(path).configuration }
+
+    private static func read(_ path: String) throws -> ConfigurationText {
         guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
             throw GatewayProblem.configuration(
                 "\(path) cannot be read; name the configuration with --config, or copy etc/gateway.yaml there")
         }
-        return try GatewayConfiguration(file: path, text: text)
+        return ConfigurationText(configuration: try GatewayConfiguration(file: path, text: text), text: text)
     }
 
-    /// What would keep a daemon from starting with the configuration as it is now; nil where nothing would.
-    private static func problem(with path: String) -> String? {
-        do {
-            _ = try CheckReport(try load(path))
-            return nil
-        } catch { return "\(error)" }
+    /// The configuration as it is now, where a daemon could start with it.
+    private static func checked(_ path: String) throws -> ConfigurationText {
+        let read = try read(path)
+        _ = try CheckReport(read.configuration)
+        return read
+    }
+
+    /// The configuration to run with, and why it is not the one in the file.
+    private static func usable(
+        _ path: String, _ environment: [String: String]
+    ) throws -> (GatewayConfiguration, refusal: String?) {
+        do { return (try load(path), nil) } catch {
+            guard let good = lastGood(path, environment) else { throw error }
+            return (good, "\(error)")
+        }
+    }
+
+    /// A service with a mistake in its file runs with the configuration that was in use last, and says so: a box
+    /// whose daemon does not start is a second visit. systemd names the directory (StateDirectory=).
+    private static func lastGood(_ path: String, _ environment: [String: String]) -> GatewayConfiguration? {
+        guard let folder = environment["STATE_DIRECTORY"],
+            let bytes = DataDirectory.lastGoodConfiguration(in: folder)
+        else { return nil }
+        return try? GatewayConfiguration(file: path, text: String(decoding: bytes, as: UTF8.self))
     }
 
     /// Becomes a new daemon in the same process, so that a supervisor sees no end. Every file of the old one is
@@ -74,14 +94,27 @@ struct Daemon: AsyncParsableCommand {
     }
 
     private func start(
-        _ configuration: GatewayConfiguration, notifier: ServiceNotifier, lines: LineKeeper
+        _ environment: [String: String], notifier: ServiceNotifier, lines: LineKeeper
     ) async throws {
-        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        if JournalSocket.isStandardError(environment: environment) {
+            LoggingSystem.bootstrap { JournalLogHandler(label: $0) }
+        } else {
+            LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        }
+        // Until somebody listens for it; it would end the daemon.
+        signal(SIGHUP, SIG_IGN)
         var logger = Logger(label: "meterkeepd")
         logger.logLevel = Logger.Level(rawValue: logLevel.rawValue) ?? .info
+        let (configuration, refusal) = try Self.usable(config, environment)
+        if let refusal {
+            logger.error(
+                "the configuration is refused; the one that was in use last is used", metadata: ["reason": "\(refusal)"]
+            )
+        }
         let gateway = try await RunningGateway(
             configuration: configuration, notifier: notifier, lines: lines, logger: logger,
-            reloadProblem: { [config] in Self.problem(with: config) })
+            readConfiguration: { [config] in try Self.checked(config) })
+        gateway.note(refusal: refusal)
         // Nobody listens there: what is there was left by a daemon that died.
         try? FileManager.default.removeItem(atPath: configuration.socketPath)
         let listening = Signal()
@@ -96,6 +129,7 @@ struct Daemon: AsyncParsableCommand {
                 successTerminationBehavior: .gracefullyShutdownGroup,
                 failureTerminationBehavior: .gracefullyShutdownGroup),
             .init(service: api, failureTerminationBehavior: .gracefullyShutdownGroup),
+            .init(service: ReloadOnHangup(gateway: gateway)),
         ]
         if let port = configuration.metricsPort {
             let page = MetricsServer(gateway: gateway, port: port, logger: quiet)
@@ -129,6 +163,18 @@ private struct GatewayRun: Service {
                 await listening.wait(longest: .seconds(10))
                 logger.info("ready", metadata: ["gateway": "\(gateway.configuration.gateway)"])
             }
+        }
+    }
+}
+
+/// SIGHUP has the configuration read anew.
+private struct ReloadOnHangup: Service {
+    let gateway: RunningGateway
+
+    func run() async throws {
+        let hangups = await UnixSignalsSequence(trapping: .sighup)
+        await cancelWhenGracefulShutdown {
+            for await _ in hangups { _ = await gateway.reload() }
         }
     }
 }

@@ -15,7 +15,8 @@ struct Meterkeep: AsyncParsableCommand {
         subcommands: [
             Daemon.self, Import.self, Meters.self, Status.self, CircuitCommand.self, ConfirmCuts.self,
             LedgerCommand.self, Backup.self, Readings.self, Enrol.self,
-            Restore.self, RaiseClock.self, ClockWatch.self, Replay.self, BusCommand.self, TraceCommand.self,
+            Restore.self, RaiseClock.self, ClockWatch.self, ReloadCommand.self, Replay.self, BusCommand.self,
+            TraceCommand.self,
             ScanCommand.self, SettingsCommand.self, AddressCommand.self, ReplaceCommand.self, DoctorCommand.self,
             SetupCommand.self, SelfTestCommand.self,
             Mode.self, Release.self, AllowClosing.self, Learn.self, Forget.self, Lock.self, Unlock.self, Read.self,

@@ -79,6 +79,10 @@ struct Status: AsyncParsableCommand {
         let uplink = status["uplink"]?.object ?? [:]
         let head = status["chain_head"]?.object ?? [:]
         print("gateway   \(status["gateway"]?.string ?? "?")")
+        if let reason = status["configuration_refused"]?.string {
+            print("          the new configuration is refused; the one before is in use")
+            for line in reason.split(separator: "\n") { print("          \(line)") }
+        }
         print("meters    \(status["answering"]?.integer ?? 0) of \(status["circuits"]?.integer ?? 0) answer")
         for line in TroubleText.lines(status["troubles"], most: 10) { print("          \(line)") }
         print(

@@ -30,9 +30,9 @@ final class Program {
 
     deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
 
-    /// Reads what the program says until a line has `words`, or it ends.
-    func waitFor(_ words: String) throws {
-        while !text.contains(words) {
+    /// Reads what the program says until it has said `words` so many times, or it ends.
+    func waitFor(_ words: String, times: Int = 1) throws {
+        while text.components(separatedBy: words).count <= times {
             let data = output.fileHandleForReading.availableData
             try #require(!data.isEmpty, "\(process.executableURL?.lastPathComponent ?? "") ended: \(text)")
             text += String(decoding: data, as: UTF8.self)

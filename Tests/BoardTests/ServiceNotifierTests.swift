@@ -46,8 +46,25 @@ struct ServiceNotifierTests {
         #expect(socket.receive() == "READY=1\nSTATUS=2 buses 12 meters")
         notifier.watchdog()
         #expect(socket.receive() == "WATCHDOG=1")
+        notifier.reloading(status: "reading")
+        #expect(
+            socket.receive().wholeMatch(of: /RELOADING=1\nMONOTONIC_USEC=[1-9][0-9]*\nSTATUS=reading/) != nil)
         notifier.stopping(status: "done")
         #expect(socket.receive() == "STOPPING=1\nSTATUS=done")
+    }
+
+    @Test("an entry of the journal is fields by name; what has more lines than one comes with its length")
+    func journal() throws {
+        let socket = try NotifySocket()
+        let journal = JournalSocket(path: socket.path)
+        #expect(journal.send([("MESSAGE", "a port is gone"), (JournalSocket.fieldName("bus"), "bus1")]))
+        #expect(socket.receive() == "MESSAGE=a port is gone\nMETERKEEP_BUS=bus1\n")
+        #expect(journal.send([("MESSAGE", "two\nlines")]))
+        #expect(socket.receive() == "MESSAGE\n\u{9}\0\0\0\0\0\0\0two\nlines\n")
+        #expect(JournalSocket.fieldName("moved-to.Ä") == "METERKEEP_MOVED_TO__")
+        #expect(!JournalSocket(path: "/nowhere").send([("MESSAGE", "lost")]))
+        #expect(!JournalSocket.isStandardError(environment: [:]))
+        #expect(!JournalSocket.isStandardError(environment: ["JOURNAL_STREAM": "1:1"]))
     }
 
     @Test("a watchdog for another process is not ours")

@@ -16,5 +16,9 @@ struct ProgressTests {
         #expect(progress.stuck(at: at(20)) == [])
         #expect(progress.stuck(at: at(31)) == ["bus 2"])
         #expect(progress.stuck(at: at(91)) == ["bus 1", "bus 2", "commands"])
+        progress.forget(.poll, "bus 2")
+        #expect(progress.stuck(at: at(91)) == ["bus 1", "commands"])
+        progress.forget(.uplink)
+        #expect(progress.stuck(at: at(91)) == ["bus 1"])
     }
 }

@@ -34,7 +34,7 @@ extension RunningGateway {
                 logger.error("the button asks for a new start; refused", metadata: ["reason": "\(problem)"])
             } else {
                 logger.notice("the button asks for a new start")
-                site.reload.restart()
+                failure.set(.reload)
             }
         }
     }

@@ -39,17 +39,17 @@ extension CommandLimits {
             perAccount: Money(microunits: 200_000_000_000), perSite: Money(microunits: 5_000_000_000_000)))
 }
 
-/// Reads the configuration anew: the daemon ends in order and is started again.
+/// Reads the configuration anew.
 public struct ReloadHandler: Sendable {
     /// What is wrong with the configuration as it is in its file now; nil where nothing is.
     public let problem: @Sendable () -> String?
     /// Called when the answer is committed.
-    public let restart: @Sendable () -> Void
+    public let apply: @Sendable () -> Void
 
-    public init(problem: @escaping @Sendable () -> String?, restart: @escaping @Sendable () -> Void) {
+    public init(problem: @escaping @Sendable () -> String?, apply: @escaping @Sendable () -> Void) {
         self.problem = problem
-        self.restart = restart
+        self.apply = apply
     }
 
-    public static let unable = ReloadHandler(problem: { "this daemon was not started from a file" }, restart: {})
+    public static let unable = ReloadHandler(problem: { "this daemon was not started from a file" }, apply: {})
 }

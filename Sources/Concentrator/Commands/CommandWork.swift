@@ -71,7 +71,7 @@ struct CommandWork {
     /// What a platform gives by it.
     var credits: [GivenCredit] = []
     var confirmsCuts = false
-    var restarts = false
+    var reloads = false
 
     mutating func take(_ group: SupplyGroup, key: Int, _ outcome: GroupOutcome) {
         groups[key] = group

@@ -164,6 +164,6 @@ extension SiteService {
         } else {
             dispatch(work.orders)
         }
-        if work.restarts { reload.restart() }
+        if work.reloads { reload.apply() }
     }
 }

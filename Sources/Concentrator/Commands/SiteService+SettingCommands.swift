@@ -182,7 +182,7 @@ extension SiteService {
             return .applied(["confirmed": String(count)])
         case .reload:
             if let problem = reload.problem() { return .rejected("invalid", ["reason": String(problem.prefix(1000))]) }
-            work.restarts = true
+            work.reloads = true
             return .applied()
         }
     }

@@ -30,11 +30,11 @@ public enum SettingOutcome: Hashable, Sendable, CustomStringConvertible {
 /// says so; clocks it keeps by itself.
 public actor SettingsService {
     let site: SiteService
-    let profiles: ProfileLibrary
+    private(set) var profiles: ProfileLibrary
     private let clock: GatewayClock
     private let zone: TimeZoneTable
-    let mailboxes: [BusID: BusMailbox]
-    private let configuration: MeterSettingsConfiguration
+    let mailboxes: BusMailboxes
+    private var configuration: MeterSettingsConfiguration
     private let logger: Logger
     /// What the patrol said of each meter last.
     private var told: [MeterID: Set<SettingName>] = [:]
@@ -44,7 +44,7 @@ public actor SettingsService {
 
     init(
         site: SiteService, profiles: ProfileLibrary, clock: GatewayClock, zone: TimeZoneTable,
-        mailboxes: [BusID: BusMailbox], configuration: MeterSettingsConfiguration, logger: Logger
+        mailboxes: BusMailboxes, configuration: MeterSettingsConfiguration, logger: Logger
     ) {
         self.site = site
         self.profiles = profiles
@@ -53,6 +53,12 @@ public actor SettingsService {
         self.mailboxes = mailboxes
         self.configuration = configuration
         self.logger = logger
+    }
+
+    /// Takes what another configuration says.
+    func apply(_ configuration: MeterSettingsConfiguration, profiles: ProfileLibrary) {
+        self.configuration = configuration
+        self.profiles = profiles
     }
 
     /// Reads every setting of a meter; nil where its profile or its bus is missing.
