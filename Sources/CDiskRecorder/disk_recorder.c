@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { most_files = 64 };
-
 struct recorded_file {
     sqlite3_file base;
     int file; // -1: not noted
@@ -20,8 +18,8 @@ static sqlite3_vfs vfs;
 static struct disk_event *events;
 static long long event_count, event_capacity;
 static int is_recording;
-static char *paths[most_files];
-static int path_count;
+static char **paths;
+static int path_count, path_capacity;
 
 static int fail_kind = -1, fail_code, fail_lasts;
 static long long fail_passes = -1, fail_count;
@@ -68,9 +66,20 @@ static int file_number(const char *path) {
     if (!path) return -1;
     pthread_mutex_lock(&lock);
     int found = -1;
-    for (int i = 0; i < path_count && found < 0; i++)
+    // From the newest: a long run names thousands, and the latest again and again.
+    for (int i = path_count - 1; i >= 0 && found < 0; i--)
         if (strcmp(paths[i], path) == 0) found = i;
-    if (found < 0 && path_count < most_files && (paths[path_count] = strdup(path))) found = path_count++;
+    if (found < 0) {
+        if (path_count == path_capacity) {
+            path_capacity = path_capacity ? path_capacity * 2 : 64;
+            char **more = realloc(paths, (size_t)path_capacity * sizeof *paths);
+            if (!more) abort();
+            paths = more;
+        }
+        // A file that is not noted would look like one that was lost.
+        if (!(paths[path_count] = strdup(path))) abort();
+        found = path_count++;
+    }
     pthread_mutex_unlock(&lock);
     return found;
 }
@@ -198,7 +207,12 @@ struct disk_event disk_recorder_event(long long index) {
     return event;
 }
 
-const char *disk_recorder_path(int file) { return file >= 0 && file < path_count ? paths[file] : ""; }
+const char *disk_recorder_path(int file) {
+    pthread_mutex_lock(&lock);
+    const char *path = file >= 0 && file < path_count ? paths[file] : "";
+    pthread_mutex_unlock(&lock);
+    return path;
+}
 
 void disk_recorder_fail(int kind, long long passes, int code, int lasts) {
     pthread_mutex_lock(&lock);
