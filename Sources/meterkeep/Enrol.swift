@@ -80,7 +80,7 @@ struct Enrolment {
         let life = try folder.install(issued, for: gateway, takesCommandKey: true)
         return Enrolled(
             gateway: gateway, folder: folder, url: issued.url ?? url, until: life.until,
-            commandKeyPath: folder.commandKeyPath)
+            isSigning: folder.commandKeyPath != nil)
     }
 }
 
@@ -91,24 +91,28 @@ struct Enrolled {
     /// What the uplink is to send to.
     let url: String
     let until: WallTime
-    /// Nil where the platform signs no commands.
-    let commandKeyPath: String?
+    /// The platform signs its commands.
+    let isSigning: Bool
 
-    func text(configuration: GatewayConfiguration, file: String) -> String {
+    var summary: [String] {
         let day = Date(timeIntervalSince1970: Double(until.millisecondsSince1970 / 1000)).ISO8601Format()
-        var lines = [
+        return [
             "\(gateway) is enrolled; its certificate holds until \(day) and is renewed in time",
             "the key was made on this box and stays in \(folder.path)",
         ]
+    }
+
+    func text(configuration: GatewayConfiguration, file: String) -> String {
+        var lines = summary
         var missing: [String] = []
         if configuration.platform?.url != url || configuration.identity != folder {
             missing += ["uplink:", "  url: \(url)"]
         }
-        if let commandKeyPath, configuration.commandKeyPath != commandKeyPath {
-            missing += ["commands:", "  key: \(commandKeyPath)"]
-        }
         if missing.isEmpty {
             lines.append("\(file) is in order; a running daemon uses the new certificate from its next request on")
+            if isSigning {
+                lines.append("commands must be signed by this platform from the next 'meterkeep reload' on")
+            }
         } else {
             lines.append("next: have this in \(file), without other certificate paths under 'uplink':")
             lines += missing.map { "  \($0)" }

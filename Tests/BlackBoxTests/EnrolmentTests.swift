@@ -8,33 +8,16 @@ struct EnrolmentTests {
     func enrolled() throws {
         let bench = try Bench()
         let simulator = try bench.startSimulator()
-        _ = try Program.run("meterkeep-platform", ["make-certificates", "\(bench.folder)/tls", "--gateway", "other"])
         // Certificates that say to be old are renewed at once.
-        let platform = try Program(
-            "meterkeep-platform",
-            [
-                "serve", "--database", "\(bench.folder)/platform.db", "--authority", "\(bench.folder)/tls/ca.pem",
-                "--certificate", "\(bench.folder)/tls/platform.pem", "--key", "\(bench.folder)/tls/platform.key",
-                "--port", "0", "--port-file", "\(bench.folder)/port", "--socket", "\(bench.folder)/platform.sock",
-                "--authority-key", "\(bench.folder)/tls/ca.key", "--enrol-port", "0", "--enrol-port-file",
-                "\(bench.folder)/enrol-port", "--certificate-seconds", "86400", "--certificate-age", "864000",
-            ])
-        try platform.waitFor("ready: enrolment")
-        try platform.waitFor("ready: https")
-        func port(_ file: String) throws -> String {
-            try String(contentsOfFile: "\(bench.folder)/\(file)", encoding: .utf8)
-                .trimmingCharacters(in: .whitespacesAndNewlines)
-        }
+        let platform = try bench.startEnrollingPlatform("--certificate-seconds", "86400", "--certificate-age", "864000")
         try bench.write("gateway.yaml", bench.configuration(port: "\(bench.folder)/bus1"))
-        let paired = try Program.run(
-            "meterkeep-platform", ["pair", "G-1", "--socket", "\(bench.folder)/platform.sock"])
-        #expect(paired.code == 0, "\(paired.text)")
-        let code = paired.text.trimmingCharacters(in: .whitespacesAndNewlines)
+        let code = try bench.pair("G-1")
         func enrol(_ code: String) throws -> (text: String, code: Int32) {
             try Program.run(
                 "meterkeep",
                 [
-                    "enrol", "--platform", "https://localhost:\(try port("enrol-port"))", "--code", code, "--config",
+                    "enrol", "--platform", "https://localhost:\(try bench.port("enrol-port"))", "--code", code,
+                    "--config",
                     "\(bench.folder)/gateway.yaml",
                 ])
         }
@@ -50,7 +33,7 @@ struct EnrolmentTests {
         try bench.write(
             "gateway.yaml",
             bench.configuration(
-                port: "\(bench.folder)/bus1", extra: "uplink:\n  url: https://localhost:\(try port("port"))"))
+                port: "\(bench.folder)/bus1", extra: "uplink:\n  url: https://localhost:\(try bench.port("port"))"))
         let daemon = try bench.startDaemon()
         try bench.until("the uplink is up and the certificate renewed") {
             try bench.ask("status").object?["uplink"]?.object?["condition"] == .string("up")

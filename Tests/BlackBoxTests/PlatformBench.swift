@@ -17,18 +17,46 @@ extension Bench {
                 "--port", "0", "--port-file", "\(folder)/port", "--socket", "\(folder)/platform.sock",
             ])
         try platform.waitFor("ready")
-        let port = try String(contentsOfFile: "\(folder)/port", encoding: .utf8)
-            .trimmingCharacters(in: .whitespacesAndNewlines)
         try write(
             "gateway.yaml",
             configuration(
                 port: "\(folder)/bus1", data: data,
                 extra: """
-                    uplink: { url: "https://localhost:\(port)", authority: tls/ca.pem, certificate: tls/G-1.pem, \
+                    uplink: { url: "https://localhost:\(try port("port"))", authority: tls/ca.pem, certificate: tls/G-1.pem, \
                     key: tls/G-1.key, batch_records: \(batchRecords) }
                     \(extra)
                     """))
         return platform
+    }
+
+    /// A platform that makes boxes known, on a port of its own.
+    func startEnrollingPlatform(_ options: String...) throws -> Program {
+        _ = try Program.run("meterkeep-platform", ["make-certificates", "\(folder)/tls", "--gateway", "other"])
+        let platform = try Program(
+            "meterkeep-platform",
+            [
+                "serve", "--database", "\(folder)/platform.db", "--authority", "\(folder)/tls/ca.pem",
+                "--certificate", "\(folder)/tls/platform.pem", "--key", "\(folder)/tls/platform.key",
+                "--port", "0", "--port-file", "\(folder)/port", "--socket", "\(folder)/platform.sock",
+                "--authority-key", "\(folder)/tls/ca.key", "--enrol-port", "0", "--enrol-port-file",
+                "\(folder)/enrol-port",
+            ] + options)
+        try platform.waitFor("ready: enrolment")
+        try platform.waitFor("ready: https")
+        return platform
+    }
+
+    /// The port that a program wrote to a file of the bench's folder.
+    func port(_ file: String) throws -> String {
+        try String(contentsOfFile: "\(folder)/\(file)", encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    /// A pairing code for a box.
+    func pair(_ gateway: String) throws -> String {
+        let (text, code) = try Program.run(
+            "meterkeep-platform", ["pair", gateway, "--socket", "\(folder)/platform.sock"])
+        #expect(code == 0, "\(text)")
+        return text.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
     /// Two rooms with money enough for the whole test.

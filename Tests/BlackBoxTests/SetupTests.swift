@@ -140,6 +140,67 @@ struct SetupTests {
         _ = simulator.finish()
     }
 
+    @Test("a site file with pairing codes: the box enrols itself, asks for signatures, and its codes stay nowhere")
+    func enrolment() throws {
+        let simulator = try startSimulator()
+        let signing = try Program(
+            at: "/bin/sh",
+            [
+                "-c",
+                "cd '\(bench.folder)' && openssl genpkey -algorithm ed25519 -out sign.key && "
+                    + "openssl pkey -in sign.key -pubout -out sign.pem",
+            ]
+        ).finish()
+        #expect(signing.code == 0, "\(signing.text)")
+        let platform = try bench.startEnrollingPlatform("--command-key", "\(bench.folder)/sign.pem")
+        let code = try bench.pair("BOX-1")
+        let office = "https://localhost:\(try bench.port("enrol-port"))"
+        let file = try site("  - { name: FLAT-1, unit: 1, account: A-1, customer: C-1 }", scan: "1")
+        let text = try text("site-in.yaml")
+        func unattended(_ codes: String) throws -> (text: String, code: Int32) {
+            try bench.write(
+                "site-in.yaml",
+                text + """
+
+                    uplink: { url: "https://localhost:\(try bench.port("port"))" }
+                    enrolment: { platform: "\(office)", codes: { \(codes) } }
+                    """)
+            let arguments = ["setup", "--site", file, "--ports", "\(bench.folder)/p1"] + options
+            return try Program.run("meterkeep", arguments)
+        }
+        // The box of another one: it is set up, not enrolled, and says what to do.
+        let nameless = try unattended("BOX-2: \(code)")
+        #expect(nameless.code == 1 && nameless.text.contains("no pairing code for BOX-1"), "\(nameless.text)")
+        #expect(nameless.text.contains("METERKEEP SELF-TEST"), "\(nameless.text)")
+        let (said, exit) = try unattended("BOX-1: \(code), BOX-2: \(code)")
+        #expect(exit == 0 && said.contains("BOX-1 is enrolled"), "\(said)")
+        for name in bench.contents where name.hasSuffix(".yaml") && name != "site-in.yaml" {
+            #expect(!(try self.text(name)).contains(code), "\(name)")
+        }
+        let again = try unattended("BOX-1: \(code)")
+        #expect(again.code == 0 && !again.text.contains("enrolled"), "\(again.text)")
+        let daemon = try bench.startDaemon()
+        try bench.until("the uplink is up") {
+            try bench.ask("status").object?["uplink"]?.object?["condition"] == .string("up")
+        }
+        let unsigned = try Program.run(
+            "meterkeep-platform",
+            [
+                "recharge", "BOX-1", "A-1", "5", "--customer", "C-1", "--id", "R-1", "--socket",
+                "\(bench.folder)/platform.sock",
+            ])
+        #expect(unsigned.code == 0, "\(unsigned.text)")
+        try bench.until("what is not signed is refused") {
+            try bench.platform("commands").contains { "\($0)".contains("signature") }
+        }
+        daemon.signal(SIGTERM)
+        #expect(daemon.finish().code == 0)
+        platform.signal(SIGTERM)
+        _ = platform.finish()
+        simulator.signal(SIGTERM)
+        _ = simulator.finish()
+    }
+
     @Test("a meter that is dead fails the self-test and is named, with what to do")
     func deadMeter() throws {
         let simulator = try startSimulator()

@@ -17,9 +17,9 @@ private func profiles() throws -> [MeterProfile] {
     return try ProfileLibrary(files: files).all
 }
 
-private func box(ports: [String: String] = ["/dev/p1": "FT232R"], enrols: Bool = false) -> SetupConversation.Box {
+private func box(ports: [String: String] = ["/dev/p1": "FT232R"]) -> SetupConversation.Box {
     SetupConversation.Box(
-        identity: BoxIdentity(serial: "77"), timeZone: "Europe/Berlin", ports: ports, enrols: enrols,
+        identity: BoxIdentity(serial: "77"), timeZone: "Europe/Berlin", ports: ports,
         knowsTimeZone: { $0.contains("/") })
 }
 
@@ -119,7 +119,7 @@ struct SetupConversationTests {
                 ("device", .answer("BOARD")),
                 ("price", .answer("0.6180")), ("alarm", .answer("15")), ("opening", .answer("50")),
                 ("uplink", .answer("https://p:1")),
-                ("write", enter), ("writing", .written([])), ("selfTest", enter),
+                ("write", enter), ("writing", .written([])), ("pairing", enter), ("selfTest", enter),
                 ("switchTest", .answer("M-101 M-101")),
                 ("testing M-101", .tested([])),
             ], end: "done")
@@ -226,7 +226,7 @@ struct SetupConversationTests {
         var plan = SitePlan(gateway: "S-1")
         plan.buses = [SitePlan.Bus(id: try #require(BusID(rawValue: "bus1")), port: "/dev/p1")]
         let conversation = SetupConversation(
-            box: box(enrols: true), profiles: try profiles(), plan: plan, stage: .uplink)
+            box: box(), profiles: try profiles(), plan: plan, stage: .uplink)
         let written: [Line] = [("uplink", .answer("https://p:1")), ("write", enter), ("writing", .written([]))]
         let end = try play(
             written + [

@@ -15,17 +15,14 @@ public struct SetupConversation: Sendable {
         /// Names of ports with what is known of them, in the order in which they are offered.
         public let ports: [String: String]
         public let knowsTimeZone: @Sendable (String) -> Bool
-        /// A platform can be asked for certificates.
-        public let enrols: Bool
 
         public init(
-            identity: BoxIdentity, timeZone: String, ports: [String: String], enrols: Bool,
+            identity: BoxIdentity, timeZone: String, ports: [String: String],
             knowsTimeZone: @escaping @Sendable (String) -> Bool
         ) {
             self.identity = identity
             self.timeZone = timeZone
             self.ports = ports
-            self.enrols = enrols
             self.knowsTimeZone = knowsTimeZone
         }
     }
@@ -158,7 +155,7 @@ public struct SetupConversation: Sendable {
             place = .start
         case (.writing, .written(let lines)):
             news = lines
-            (stage, place) = (plan.uplink != nil && box.enrols ? .enrol : .selfTest, .start)
+            (stage, place) = (plan.uplink != nil ? .enrol : .selfTest, .start)
         case (.enrolling, .enrolled(let lines)):
             news = lines
             (stage, place) = (.selfTest, .start)

@@ -61,6 +61,20 @@ public struct SitePlan: Hashable, Sendable {
         }
     }
 
+    /// How boxes are made known to the platform (`meterkeep enrol`).
+    public struct Enrolment: Hashable, Sendable {
+        /// The platform's address for new boxes.
+        public var platform: String
+        /// Pairing codes by the boxes' names. Good once, but until then whoever has one is that box: they do not stay in
+        /// what a setup writes.
+        public var codes: [String: String]
+
+        public init(platform: String, codes: [String: String] = [:]) {
+            self.platform = platform
+            self.codes = codes
+        }
+    }
+
     /// May hold `{serial}`, `{host}` and `{mac}`, so that one file serves many boxes.
     public var gateway: String
     public var timeZone = "UTC"
@@ -70,6 +84,7 @@ public struct SitePlan: Hashable, Sendable {
     public var profiles = "profiles"
     public var buses: [Bus] = []
     public var uplink: Uplink?
+    public var enrolment: Enrolment?
     /// For every account: `price`, `alarm_1`, ...
     public var customers: [String: String] = [:]
     public var devices: [Device] = []

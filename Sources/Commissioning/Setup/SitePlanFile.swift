@@ -6,11 +6,12 @@ private import Metering
 extension SitePlan {
     /// The keys of the file.
     public static let keys = [
-        "gateway", "time_zone", "clock", "data", "socket", "profiles", "buses", "uplink", "customers", "devices",
-        "more",
+        "gateway", "time_zone", "clock", "data", "socket", "profiles", "buses", "uplink", "enrolment", "customers",
+        "devices", "more",
     ]
     private static let uplinkKeys = ["url", "authority", "certificate", "key", "minimum_tls", "proxy"]
     private static let mostDevices = 8 * 247
+    private static let mostCodes = 10_000
 
     /// - Parameter isDraft: it may lack buses still.
     /// - Throws: every problem of the file.
@@ -46,6 +47,11 @@ extension SitePlan {
             root["buses"]?.refuse("the bus '\(bus.id)' is there twice", "give each bus a name of its own")
         }
         plan.uplink = root["uplink"].flatMap(uplink)
+        plan.enrolment = root["enrolment"].flatMap(enrolment)
+        if plan.enrolment != nil, root["uplink"] == nil {
+            root["enrolment"]?.refuse(
+                "a box that is enrolled needs to know where to send", "add 'uplink: { url: https://... }'")
+        }
         plan.customers = root["customers"].map { columns($0, allowed: customerColumns) } ?? [:]
         plan.devices = root.list("devices").prefix(mostDevices).compactMap { device($0, buses: plan.buses.map(\.id)) }
         return plan
@@ -72,6 +78,20 @@ extension SitePlan {
         uplink.minimumTLS = mapping["minimum_tls"]?.text
         uplink.proxy = mapping["proxy"]?.text
         return uplink
+    }
+
+    private static func enrolment(_ node: ConfigurationNode) -> Enrolment? {
+        guard let mapping = node.mapping(keys: ["platform", "codes"]), let platform = mapping.text("platform") else {
+            return nil
+        }
+        var codes: [String: String] = [:]
+        for (name, code) in mapping["codes"]?.entries?.prefix(mostCodes) ?? [] {
+            if GatewayID(rawValue: name) == nil {
+                code.refuse("'\(name)' is no name of a box", "write \(GatewayID.rule)")
+            }
+            codes[name] = code.text
+        }
+        return Enrolment(platform: platform, codes: codes)
     }
 
     private static func columns(_ node: ConfigurationNode, allowed: [String]) -> [String: String] {

@@ -49,7 +49,8 @@ extension SitePlan {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// The site file: `SitePlan(file:text:)` reads it back as this very plan.
+    /// The site file: `SitePlan(file:text:)` reads it back as this very plan, but for
+    /// pairing codes.
     public var siteFile: String {
         func pairs(_ columns: [String: String], _ order: [String]) -> [String] {
             order.compactMap { name in columns[name].map { "\(name): \(Self.quoted($0))" } }
@@ -67,6 +68,7 @@ extension SitePlan {
             lines.append("  - { \(parts.joined(separator: ", ")) }")
         }
         if let uplink { lines += ["uplink:"] + Self.lines(uplink) }
+        if let enrolment { lines.append("enrolment: { platform: \(Self.quoted(enrolment.platform)) }") }
         if !customers.isEmpty {
             lines.append("customers: { \(pairs(customers, Self.customerColumns).joined(separator: ", ")) }")
         }

@@ -1,4 +1,5 @@
 private import Foundation
+private import GatewayIdentity
 internal import Prepaid
 public import UplinkProtocol
 
@@ -15,9 +16,9 @@ public struct CommandPolicy: Hashable, Sendable {
         self.key = key
     }
 
-    /// Reads the key that the configuration names.
+    /// Reads the key that the configuration names, else the one that the platform gave when the box was enrolled.
     public init(_ configuration: GatewayConfiguration) throws(GatewayProblem) {
-        guard let path = configuration.commandKeyPath else {
+        guard let path = configuration.commandKeyPath ?? configuration.identity?.commandKeyPath else {
             self.init(limits: configuration.commandLimits)
             return
         }

@@ -26,6 +26,7 @@ struct SetupCommand: AsyncParsableCommand {
     @Option(help: "Where the daemon will listen.") var socket: String?
     @Option(help: "Where the report is written; beside the configuration where it is left out.") var report: String?
     @Option(help: "With --site: a circuit whose breaker is opened and closed in the self-test.") var `switch`: String?
+    @Option(help: "With --site: the pairing code of this box, rather than the site file's.") var code: String?
     @Option(help: "How many seconds meters may take to answer in the self-test.") var patience: Int = 90
     @Flag(help: "With --site: write the files only.") var noTest = false
     @Flag(help: "Forget the answers of an earlier call.") var anew = false
@@ -83,7 +84,7 @@ struct SetupCommand: AsyncParsableCommand {
         if anew { files.forgetProgress() }
         let kept = files.progress
         let box = SetupConversation.Box(
-            identity: BoxFacts.identity, timeZone: BoxFacts.timeZone, ports: offered, enrols: Enroller.isThere,
+            identity: BoxFacts.identity, timeZone: BoxFacts.timeZone, ports: offered,
             knowsTimeZone: { TimeZone(identifier: $0) != nil })
         var plan = kept?.plan ?? SitePlan(gateway: "")
         if let data { plan.data = data }
@@ -130,7 +131,8 @@ struct SetupCommand: AsyncParsableCommand {
                 return .found(try await worker.scan(port, first: formats, addresses: addresses))
             case .write(let plan): return .written(try worker.files.write(plan, identity: worker.identity))
             case .enrol(let platform, let code):
-                let said = try Enroller(files: worker.files).run(platform: platform, code: code)
+                let said = try await SetupEnrolment(plan: plan, name: try worker.identity.name(from: plan.gateway))
+                    .run(platform: platform, code: code)
                 return .enrolled(said + (try worker.files.write(plan, identity: worker.identity)))
             case .selfTest(let circuit): return .tested(try await worker.test(switching: circuit).lines)
             }
@@ -160,11 +162,29 @@ struct SetupCommand: AsyncParsableCommand {
             show("another configuration is there already; nothing was started")
             throw ExitCode(73)
         }
+        let isEnrolled = try await enrol(plan, worker)
         if noTest { return }
         let circuit = `switch`.flatMap(CircuitID.init(rawValue:))
         let (report, lines) = try await worker.test(switching: circuit)
         for line in lines { show(line) }
-        if !report.isPassed { throw ExitCode(1) }
+        if !report.isPassed || !isEnrolled { throw ExitCode(1) }
+    }
+
+    /// A box that cannot be enrolled now works all the same; it is only not heard of.
+    /// - Returns: false where it was to be and is not.
+    private func enrol(_ plan: SitePlan, _ worker: SetupWorker) async throws -> Bool {
+        guard let wanted = plan.enrolment else { return true }
+        let enrolment = SetupEnrolment(plan: plan, name: try worker.identity.name(from: plan.gateway))
+        if enrolment.isDone { return true }
+        do {
+            let code = try code ?? enrolment.code(in: wanted)
+            for line in try await enrolment.run(platform: wanted.platform, code: code) { show(line) }
+        } catch {
+            show("not enrolled: \(error)")
+            return false
+        }
+        for line in try worker.files.write(plan, identity: worker.identity) { show(line) }
+        return true
     }
 
     private func find(_ bus: SitePlan.Bus, in plan: inout SitePlan, _ worker: SetupWorker) async throws {
