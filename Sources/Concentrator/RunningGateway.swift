@@ -2,7 +2,6 @@ public import Board
 public import BusSurvey
 internal import ConfigurationReader
 internal import FieldBus
-private import Foundation
 public import Logging
 internal import MeterProfiles
 public import Metering
@@ -67,32 +66,14 @@ public final class RunningGateway: Sendable {
             system: system, source: configuration.clockSource,
             lastKnownWall: DataDirectory.lastKnownTime(in: configuration.dataPath))
         try Self.checkPortsExist(configuration)
-        let socket = SocketPlace(path: configuration.socketPath)
-        try socket.check()
-        // A new data directory is not made in vain; of one in use, its holder is told first.
-        if !FileManager.default.fileExists(atPath: configuration.dataPath) { try socket.checkUnused() }
-        directory = try Self.orProblem { try DataDirectory(path: configuration.dataPath) }
-        try socket.checkUnused()
+        directory = try Self.openDirectory(configuration)
         let ports = try await Self.openPorts(configuration, logger: logger)
-        let epoch = Self.newEpoch()
-        let telemetryPath = directory.telemetryPath
-        let ballast = Ballast(path: directory.ballastPath)
-        let opened = try Self.openLedger(
-            in: directory, of: configuration.gateway, epoch: epoch, ballast: ballast, at: clock.now())
-        let ledger = opened.store
-        if let rebuilt = opened.rebuilt { Self.tell(rebuilt, to: logger) }
-        let (telemetryStore, movedAside) = try Self.orProblem {
-            try TelemetryStore.openOrReplace(path: telemetryPath, newEpoch: epoch)
-        }
-        if let movedAside {
-            logger.error("telemetry.db was damaged; readings start anew", metadata: ["moved_to": "\(movedAside)"])
-        }
-        ledger.wait(for: configuration.consumers)
-        telemetryStore.wait(for: configuration.consumers)
+        let stores = try Self.openStores(configuration, in: directory, at: clock.now(), logger: logger)
+        let ledger = stores.ledger
         bells = LogBells()
         ledgerEpoch = ledger.epoch
         telemetry = TelemetryService(
-            store: telemetryStore, interval: configuration.telemetryInterval,
+            store: stores.telemetry, interval: configuration.telemetryInterval,
             commitInterval: configuration.telemetryCommitInterval, zone: zone, changed: bells.telemetry)
         boardMailbox = configuration.board.map { _ in BusMailbox() }
         mailboxes = BusMailboxes(
@@ -104,7 +85,7 @@ public final class RunningGateway: Sendable {
             uniqueKeysWithValues: configuration.buses.map { ($0.id, BusWatch(configuration: $0, now: started)) })
         let failure = failure
         site = SiteService(
-            ledger: ledger, ballast: ballast, profiles: profiles, clock: clock, zone: zone,
+            ledger: ledger, ballast: stores.ballast, profiles: profiles, clock: clock, zone: zone,
             staleAfter: configuration.staleAfter, closingGap: configuration.closingGap,
             mailboxes: mailboxes,
             telemetry: telemetry, ledgerChanged: bells.ledger, logger: logger,
@@ -252,40 +233,6 @@ public final class RunningGateway: Sendable {
         while case .dropped(.orderEnded(let order, _, let now)) = reporter.yield(next) {
             next = .orderEnded(order, readBack: nil, at: now)
         }
-    }
-
-    /// Said before anything is made on the disk.
-    private static func checkPortsExist(_ configuration: GatewayConfiguration) throws(GatewayProblem) {
-        let absent = configuration.buses.filter { bus in
-            if case .serial(let path) = PortAddress(bus.port) {
-                !FileManager.default.fileExists(atPath: path)
-            } else {
-                false
-            }
-        }
-        guard absent.count == configuration.buses.count, !absent.isEmpty else { return }
-        throw .device(absent.map { "bus \($0.id): \(PortError.absent(path: $0.port))" }.joined(separator: "\n"))
-    }
-
-    /// A port that is missing now may come back later, but a box none of whose ports can be used is not
-    /// running.
-    private static func openPorts(
-        _ configuration: GatewayConfiguration, logger: Logger
-    ) async throws(GatewayProblem) -> [BusID: BusPort] {
-        var ports: [BusID: BusPort] = [:]
-        var problems: [String] = []
-        for bus in configuration.buses {
-            let port = BusPort(bus: bus.id, path: bus.port, serial: bus.serial, allowances: bus.allowances)
-            ports[bus.id] = port
-            do { try await port.open() } catch {
-                problems.append("bus \(bus.id): \(error)")
-                logger.error("a port cannot be opened", metadata: ["bus": "\(bus.id)", "reason": "\(error)"])
-            }
-        }
-        if problems.count == configuration.buses.count, !problems.isEmpty {
-            throw .device(problems.joined(separator: "\n"))
-        }
-        return ports
     }
 
     /// A name that no other epoch of any gateway has.
