@@ -28,7 +28,7 @@ wait_for() { # WHAT COMMAND...
 property() { systemctl show -P "$1" meterkeepd; }
 
 for module in configfs irq_sim gpio-sim; do
-    insmod /opt/story/$module.ko || grep -q configfs /proc/filesystems || fails "$module.ko"
+    /opt/story/busybox insmod /opt/story/$module.ko || grep -q configfs /proc/filesystems || fails "$module.ko"
 done
 mountpoint -q /sys/kernel/config || mount -t configfs none /sys/kernel/config
 bank=/sys/kernel/config/gpio-sim/box/bank

@@ -8,8 +8,8 @@ struct GzipLineWriter: ~Copyable {
     private let file: gzFile
 
     init(path: String) throws(StorageError) {
-        self.path = path
         guard let file = gzopen(DurableFile.temporaryPath(for: path), "wb6") else { throw DurableFile.failure(path) }
+        self.path = path
         self.file = file
     }
 
@@ -36,17 +36,18 @@ struct GzipLineWriter: ~Copyable {
 struct GzipLineReader: ~Copyable {
     private let path: String
     private let file: gzFile
-    private var buffer = [CChar](repeating: 0, count: longestLine + 2)
+    private var buffer: [CChar]
 
     /// A record's canonical JSON is far shorter.
     static let longestLine = 1 << 20
 
     init(path: String) throws(StorageError) {
-        self.path = path
         guard let file = gzopen(path, "rb") else {
             throw .unusable(path: path, reason: String(cString: strerror(errno)))
         }
+        self.path = path
         self.file = file
+        buffer = [CChar](repeating: 0, count: Self.longestLine + 2)
     }
 
     deinit { gzclose(file) }
