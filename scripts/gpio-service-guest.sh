@@ -30,7 +30,7 @@ property() { systemctl show -P "$1" meterkeepd; }
 for module in configfs irq_sim gpio-sim; do
     /opt/story/busybox insmod /opt/story/$module.ko || grep -q configfs /proc/filesystems || fails "$module.ko"
 done
-mountpoint -q /sys/kernel/config || mount -t configfs none /sys/kernel/config
+mountpoint -q /sys/kernel/config || mount -t configfs none /sys/kernel/config 2>/dev/null || true
 bank=/sys/kernel/config/gpio-sim/box/bank
 mkdir -p $bank/line0
 echo 8 >$bank/num_lines
@@ -105,18 +105,18 @@ watch_line() {
     echo stayed >/run/watch
 }
 stays_through() { # WHAT COMMAND...
-    what=$1
+    through=$1
     shift
     watch_line &
     watcher=$!
     before=$(property InvocationID)$(property MainPID)
-    "$@" || fails "$what"
-    [ "$what" = "a reload" ] || wait_for "$what: another process runs" another_runs "$before"
-    wait_for "$what: it knows the relay as closed" is_at closed
+    "$@" || fails "$through"
+    [ "$through" = "a reload" ] || wait_for "$through: another process runs" another_runs "$before"
+    wait_for "$through: it knows the relay as closed" is_at closed
     touch /run/watch-end
     wait $watcher
-    expect "$what: the relay stayed" "$(cat /run/watch)" stayed
-    expect "$what: systemd keeps its line" "$(property NFileDescriptorStore)" 1
+    expect "$through: the relay stayed" "$(cat /run/watch)" stayed
+    expect "$through: systemd keeps its line" "$(property NFileDescriptorStore)" 1
 }
 another_runs() {
     [ "$(property ActiveState)" = active ] && [ "$(property InvocationID)$(property MainPID)" != "$1" ]
