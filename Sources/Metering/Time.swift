@@ -15,6 +15,10 @@ public struct MonotonicTime: Hashable, Comparable, Sendable {
     public static func + (left: Self, right: Duration) -> Self {
         Self(nanoseconds: left.nanoseconds.clampedAdding(right.wholeNanoseconds))
     }
+
+    public static func - (left: Self, right: Duration) -> Self {
+        Self(nanoseconds: left.nanoseconds.clampedSubtracting(right.wholeNanoseconds))
+    }
 }
 
 /// Civil time in UTC, as milliseconds since 1970-01-01T00:00:00Z. It may be wrong and it may jump:
@@ -75,24 +79,6 @@ public struct Timestamp: Hashable, Sendable {
         }
         guard trust != .untrusted, earlier.trust != .untrusted, wall >= earlier.wall else { return nil }
         return wall - earlier.wall
-    }
-}
-
-extension Duration {
-    /// Rounded towards zero; durations beyond ±292 years are clamped.
-    public var wholeNanoseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        if overflow { return seconds < 0 ? .min : .max }
-        return scaled.clampedAdding(attoseconds / 1_000_000_000)
-    }
-
-    /// Rounded towards zero.
-    public var wholeMilliseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000)
-        if overflow { return seconds < 0 ? .min : .max }
-        return scaled.clampedAdding(attoseconds / 1_000_000_000_000_000)
     }
 }
 
