@@ -2,20 +2,28 @@ public import Metering
 
 /// What one device did on its bus since the start.
 public struct UnitTally: Hashable, Sendable {
-    public internal(set) var transactions = 0
+    public private(set) var transactions = 0
     /// Those that failed, by reason.
-    public internal(set) var failures: [NoDataReason: Int] = [:]
-    public internal(set) var responseTimes = ResponseTimes()
-    public internal(set) var lastAnswerAt: MonotonicTime?
+    public private(set) var failures: [NoDataReason: Int] = [:]
+    public private(set) var responseTimes = ResponseTimes()
+    public private(set) var lastAnswerAt: MonotonicTime?
+
+    mutating func take(_ use: BusUse) {
+        transactions += 1
+        if let failure = use.failure { failures[failure, default: 0] += 1 }
+        guard use.failure == nil || use.failure == .exception else { return }
+        lastAnswerAt = use.endedAt
+        if let turnaround = use.turnaround { responseTimes.take(turnaround) }
+    }
 }
 
 /// What one bus did since the start, and how busy it was of late. Bounded: 247 units, a minute of seconds.
 public struct BusTally: Hashable, Sendable {
-    public private(set) var transactions: [BusPurpose: Int] = [:]
+    public private(set) var transactions = ByPurpose(repeating: 0)
     /// Of all but scans.
     public private(set) var failures: [NoDataReason: Int] = [:]
-    public private(set) var busyByPurpose: [BusPurpose: Duration] = [:]
-    public private(set) var busyByPhase: [BusPhase: Duration] = [:]
+    public private(set) var busyByPurpose = ByPurpose(repeating: Duration.zero)
+    public private(set) var busyByPhase = PhaseTimes()
     public private(set) var units: [UInt8: UnitTally] = [:]
     /// From the decision on a breaker to the first byte of its write.
     public private(set) var orderDelays = ResponseTimes()
@@ -25,7 +33,7 @@ public struct BusTally: Hashable, Sendable {
 
     private struct Second: Hashable, Sendable {
         let number: Int64
-        var busy: [BusPurpose: Duration] = [:]
+        var busy = ByPurpose(repeating: Duration.zero)
         var transactions = 0
     }
 
@@ -35,21 +43,15 @@ public struct BusTally: Hashable, Sendable {
     public init(now: MonotonicTime) { started = now }
 
     public mutating func take(_ use: BusUse) {
-        transactions[use.purpose, default: 0] += 1
-        busyByPurpose[use.purpose, default: Duration.zero] += use.busy
-        for (phase, time) in use.phases { busyByPhase[phase, default: Duration.zero] += time }
-        count(use)
+        let busy = use.busy
+        transactions[use.purpose] += 1
+        busyByPurpose[use.purpose] += busy
+        busyByPhase += use.phases
+        count(use.purpose, busy, until: use.endedAt)
         // A scan meets addresses that nobody has; they are not the site's.
         guard use.purpose != .scan else { return }
         if let failure = use.failure { failures[failure, default: 0] += 1 }
-        var unit = units[use.unit] ?? UnitTally()
-        unit.transactions += 1
-        if let failure = use.failure { unit.failures[failure, default: 0] += 1 }
-        if use.failure == nil || use.failure == .exception {
-            unit.lastAnswerAt = use.endedAt
-            if let turnaround = use.turnaround { unit.responseTimes.take(turnaround) }
-        }
-        units[use.unit] = unit
+        units[use.unit, default: UnitTally()].take(use)
     }
 
     public mutating func ordered(after delay: Duration) { orderDelays.take(max(.zero, delay)) }
@@ -63,7 +65,7 @@ public struct BusTally: Hashable, Sendable {
         guard length > .zero else { return [:] }
         var busy: [BusPurpose: Duration] = [:]
         for second in seconds where second.number >= first {
-            busy.merge(second.busy) { $0 + $1 }
+            for (purpose, time) in second.busy.all where time > .zero { busy[purpose, default: Duration.zero] += time }
         }
         let all = busy.values.reduce(Duration.zero, +)
         // A transaction counts where it ended: a long one may fill a second with more than it has.
@@ -85,14 +87,14 @@ public struct BusTally: Hashable, Sendable {
         return (Self.number(now + (.zero - window)) + 1, length)
     }
 
-    private mutating func count(_ use: BusUse) {
-        let number = Self.number(use.endedAt)
+    private mutating func count(_ purpose: BusPurpose, _ busy: Duration, until end: MonotonicTime) {
+        let number = Self.number(end)
         if seconds.last?.number != number {
             seconds.append(Second(number: number))
             let oldest = number - Self.longestWindow.wholeMilliseconds / 1000
             seconds.removeAll { $0.number < oldest }
         }
-        seconds[seconds.count - 1].busy[use.purpose, default: Duration.zero] += use.busy
+        seconds[seconds.count - 1].busy[purpose] += busy
         seconds[seconds.count - 1].transactions += 1
     }
 
@@ -101,9 +103,10 @@ public struct BusTally: Hashable, Sendable {
 
 /// How long one device takes to start its answers: counts in steps of a quarter, from 0.1 ms to 30 s.
 public struct ResponseTimes: Hashable, Sendable {
-    private static let steps: [Duration] = {
-        var steps: [Duration] = [.microseconds(100)]
-        while let last = steps.last, last < .seconds(30) { steps.append(last * 5 / 4) }
+    /// Nanoseconds.
+    private static let steps: [Int64] = {
+        var steps: [Int64] = [100_000]
+        while let last = steps.last, last < 30_000_000_000 { steps.append(last * 5 / 4) }
         return steps
     }()
 
@@ -115,7 +118,8 @@ public struct ResponseTimes: Hashable, Sendable {
     public var count: Int { counts.reduce(0) { $0 + Int($1) } }
 
     mutating func take(_ time: Duration) {
-        let index = Self.steps.firstIndex { time <= $0 } ?? Self.steps.count
+        let (nanoseconds, steps) = (time.wholeNanoseconds, Self.steps)
+        let index = steps.firstIndex { nanoseconds <= $0 } ?? steps.count
         counts[index] = counts[index] == .max ? .max : counts[index] + 1
         longest = max(longest ?? .zero, time)
     }
@@ -129,7 +133,9 @@ public struct ResponseTimes: Hashable, Sendable {
         var seen = 0
         for (index, count) in counts.enumerated() {
             seen += Int(count)
-            if seen >= wanted { return index < Self.steps.count ? min(Self.steps[index], longest) : longest }
+            if seen >= wanted {
+                return index < Self.steps.count ? min(.nanoseconds(Self.steps[index]), longest) : longest
+            }
         }
         return longest
     }

@@ -58,18 +58,74 @@ public struct BusUse: Hashable, Sendable {
     }
 
     /// All of its time by what it went to. An exception is an answer.
-    var phases: [BusPhase: Duration] {
+    var phases: PhaseTimes {
         let waited = max(.zero, endedAt - sentAt - sending)
-        var phases: [BusPhase: Duration] = [.sending: sending, .silence: silence]
+        var phases = PhaseTimes(sending: sending, silence: silence)
         switch failure {
         case nil, .exception:
-            let thinking = min(max(.zero, turnaround ?? .zero), waited)
-            phases[.turnaround] = thinking
-            phases[.receiving] = waited - thinking
-        default: phases[.vain] = waited
+            phases.turnaround = min(max(.zero, turnaround ?? .zero), waited)
+            phases.receiving = waited - phases.turnaround
+        default: phases.vain = waited
         }
         return phases
     }
 
     var busy: Duration { max(.zero, endedAt - sentAt) + silence }
+}
+
+/// What the time of transactions went to.
+public struct PhaseTimes: Hashable, Sendable {
+    public internal(set) var sending: Duration = .zero
+    public internal(set) var turnaround: Duration = .zero
+    public internal(set) var receiving: Duration = .zero
+    public internal(set) var vain: Duration = .zero
+    public internal(set) var silence: Duration = .zero
+
+    public subscript(phase: BusPhase) -> Duration {
+        switch phase {
+        case .sending: sending
+        case .turnaround: turnaround
+        case .receiving: receiving
+        case .vain: vain
+        case .silence: silence
+        }
+    }
+
+    public var total: Duration { sending + turnaround + receiving + vain + silence }
+
+    static func += (left: inout Self, right: Self) {
+        left.sending += right.sending
+        left.turnaround += right.turnaround
+        left.receiving += right.receiving
+        left.vain += right.vain
+        left.silence += right.silence
+    }
+}
+
+/// Something of each purpose.
+public struct ByPurpose<Value: Hashable & Sendable>: Hashable, Sendable {
+    private var values: [Value]
+
+    init(repeating value: Value) { values = Array(repeating: value, count: BusPurpose.allCases.count) }
+
+    public internal(set) subscript(purpose: BusPurpose) -> Value {
+        get { values[purpose.place] }
+        set { values[purpose.place] = newValue }
+    }
+
+    public var all: [(purpose: BusPurpose, value: Value)] { BusPurpose.allCases.map { ($0, self[$0]) } }
+}
+
+extension BusPurpose {
+    fileprivate var place: Int {
+        switch self {
+        case .order: 0
+        case .fast: 1
+        case .normal: 2
+        case .slow: 3
+        case .probe: 4
+        case .scan: 5
+        case .setting: 6
+        }
+    }
 }

@@ -20,12 +20,12 @@ enum BusJSON {
             "load_per_mille_by_purpose": .object(
                 named(BusPurpose.allCases.map { ($0.rawValue, Int64(load[$0] ?? 0)) })),
             "transactions_per_second_tenths": .integer(Int64(tally.rateTenths(over: window, at: snapshot.at))),
-            "transactions": .object(named(tally.transactions.map { ($0.key.rawValue, Int64($0.value)) })),
+            "transactions": .object(named(tally.transactions.all.map { ($0.purpose.rawValue, Int64($0.value)) })),
             "failures": .object(named(tally.failures.map { ($0.key.rawValue, Int64($0.value)) })),
             "microseconds_by_phase": .object(
-                named(BusPhase.allCases.map { ($0.rawValue, microseconds(tally.busyByPhase[$0] ?? .zero)) })),
+                named(BusPhase.allCases.map { ($0.rawValue, microseconds(tally.busyByPhase[$0])) })),
             "microseconds_by_purpose": .object(
-                named(BusPurpose.allCases.map { ($0.rawValue, microseconds(tally.busyByPurpose[$0] ?? .zero)) })),
+                named(BusPurpose.allCases.map { ($0.rawValue, microseconds(tally.busyByPurpose[$0])) })),
             "breaker_writes": times(tally.orderDelays),
             "findings": .array(snapshot.findings.map { .string($0.description) }),
             "units": .array(snapshot.meters.keys.sorted().map { unit($0, snapshot) }),

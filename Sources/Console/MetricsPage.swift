@@ -30,7 +30,7 @@ struct MetricsPage: Sendable {
         page.family("meterkeep_bus_transactions_total", .counter, "Requests sent.") { add in
             for bus in buses {
                 for purpose in BusPurpose.allCases {
-                    add(["bus": bus.name, "purpose": purpose.rawValue], "\(bus.tally.transactions[purpose] ?? 0)")
+                    add(["bus": bus.name, "purpose": purpose.rawValue], "\(bus.tally.transactions[purpose])")
                 }
             }
         }
@@ -45,7 +45,7 @@ struct MetricsPage: Sendable {
             for bus in buses {
                 for phase in BusPhase.allCases {
                     add(
-                        ["bus": bus.name, "phase": phase.rawValue], Page.seconds(bus.tally.busyByPhase[phase] ?? .zero))
+                        ["bus": bus.name, "phase": phase.rawValue], Page.seconds(bus.tally.busyByPhase[phase]))
                 }
             }
         }
