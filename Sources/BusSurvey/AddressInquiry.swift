@@ -7,7 +7,7 @@ struct AddressInquiry: Sendable {
     enum Purpose: Hashable, Sendable {
         case presence
         case identification
-        /// A register whose value shows whether a profile can be meant.
+        /// A read whose answer shows whether a profile can be meant.
         case plausibility(profile: String)
         case repetition
     }
@@ -20,7 +20,8 @@ struct AddressInquiry: Sendable {
     private(set) var evidence = AddressEvidence()
     private var presence: ArraySlice<ReadRequest>
     private var identifying: ArraySlice<ReadRequest> = []
-    private var plausible: ArraySlice<(profile: String, register: RegisterDefinition)> = []
+    private var plausible: ArraySlice<PlausibilitySign> = []
+    private let unit: UInt8
     private let profiles: [MeterProfile]
     private var candidates: Set<String>
     private var plausibleProfiles: [String] = []
@@ -30,12 +31,13 @@ struct AddressInquiry: Sendable {
     private var retriesLeft = 2
     private(set) var isThere = false
 
-    init(presence: [ReadRequest], profiles: [MeterProfile]) {
+    init(unit: UInt8, presence: [ReadRequest], profiles: [MeterProfile]) {
+        self.unit = unit
         self.presence = presence[...]
         self.profiles = profiles
         candidates = Set(profiles.filter { !$0.identification.isEmpty }.map(\.id))
         identifying = Self.identificationReads(profiles)[...]
-        plausible = Self.plausibilityRegisters(profiles)[...]
+        plausible = profiles.flatMap(PlausibilitySign.signs)[...]
     }
 
     var model: ModelGuess {
@@ -50,8 +52,8 @@ struct AddressInquiry: Sendable {
         if !isThere { return presence.first.map { Question(purpose: .presence, request: $0) } }
         let hasSpoken = evidence.answered > 0
         if hasSpoken, let read = identifying.first { return Question(purpose: .identification, request: read) }
-        if hasSpoken, candidates.isEmpty, let next = plausible.first, let read = next.register.read {
-            return Question(purpose: .plausibility(profile: next.profile), request: read)
+        if hasSpoken, candidates.isEmpty, let next = plausible.first {
+            return Question(purpose: .plausibility(profile: next.profile), request: next.read)
         }
         guard evidence.asked < AddressEvidence.repetitions, let repetition else { return nil }
         return Question(purpose: .repetition, request: repetition)
@@ -103,7 +105,7 @@ struct AddressInquiry: Sendable {
 
     private mutating func weigh(_ profile: String, _ outcome: ProbeOutcome) {
         guard let next = plausible.popFirst(), case .values(let words) = outcome,
-            let value = next.register.decode(words), Self.isPlausible(value, next.register.channel.quantity)
+            next.isShown(by: words, of: unit)
         else {
             plausible = plausible.filter { $0.profile != profile }[...]
             return
@@ -118,31 +120,8 @@ struct AddressInquiry: Sendable {
         }
         return reads
     }
-
-    /// Voltage and frequency are known well enough beforehand to tell a value from garbage.
-    private static func plausibilityRegisters(
-        _ profiles: [MeterProfile]
-    ) -> [(profile: String, register: RegisterDefinition)] {
-        profiles.filter(\.identification.isEmpty).flatMap { profile in
-            [Quantity.voltage, .frequency].compactMap { quantity in
-                profile.registers.first { $0.channel.quantity == quantity }.map { (profile.id, $0) }
-            }
-        }
-    }
-
-    private static func isPlausible(_ value: Int64, _ quantity: Quantity) -> Bool {
-        switch quantity {
-        case .voltage: (50_000...500_000).contains(value)
-        case .frequency: (45_000...65_000).contains(value)
-        default: false
-        }
-    }
 }
 
 extension IdentificationRule {
     var read: ReadRequest? { ReadRequest(table: table, address: address, count: equals.count) }
-}
-
-extension RegisterDefinition {
-    var read: ReadRequest? { ReadRequest(table: table, address: address, count: encoding.registerCount) }
 }

@@ -55,7 +55,11 @@ public struct BusScan: Sendable {
         self.profiles = profiles
         started = now
         places = range.formats.flatMap { serial in range.units.map { Place(serial: serial, unit: $0) } }
-        inquiry = places.isEmpty ? nil : AddressInquiry(presence: range.presenceReads, profiles: profiles)
+        inquiry = nextInquiry
+    }
+
+    private var nextInquiry: AddressInquiry? {
+        place.map { AddressInquiry(unit: $0.unit, presence: range.presenceReads, profiles: profiles) }
     }
 
     private var place: Place? { done < places.count ? places[done] : nil }
@@ -77,7 +81,7 @@ public struct BusScan: Sendable {
         inquiry?.take(outcome, answeredTwice: answeredTwice)
         guard let ended = inquiry, ended.question == nil else { return nil }
         done += 1
-        inquiry = done < places.count ? AddressInquiry(presence: range.presenceReads, profiles: profiles) : nil
+        inquiry = nextInquiry
         guard ended.evidence.verdict != .nobody else { return nil }
         let device = FoundDevice(
             serial: place.serial, unit: place.unit, model: ended.model, evidence: ended.evidence)

@@ -113,8 +113,8 @@ public struct ScanSheet: Sendable {
             parts.append("may be \(profiles.joined(separator: " or ")); write the right one into 'profile'")
         case .plausible(let profiles):
             parts.append(
-                "its values make sense as \(profiles.joined(separator: " or ")), which no register proves; compare "
-                    + "one value with the meter's display")
+                "it answers like \(profiles.joined(separator: " or ")), which no register proves; compare one value "
+                    + "with the meter's display, or count the relays of a board: others answer alike")
         case .unknown:
             parts.append("its model is not known; write its profile into 'profile' (docs/profiles.md)")
         }

@@ -72,8 +72,8 @@ struct SetupTests {
         #expect(!bench.contents.contains("gateway.yaml") && bench.contents.contains("setup-progress.yaml"))
 
         let second = try guided(
-            // The model of unit 2 is plausible only: the first choice; the board's is not known.
-            ["1", "FLAT-2 C-2", "15", "BOARD", "0.6180", "10", "50", "-", "y", "y", "FLAT-1 FLAT-1"],
+            // The model of unit 2 is plausible only: the first choice; it has no switch, though a board was found.
+            ["1", "FLAT-2 C-2", "-", "BOARD", "0.6180", "10", "50", "-", "y", "y", "FLAT-1 FLAT-1"],
             ports: ports)
         #expect(second.text.contains("Device 2 of 3: bus1 unit 2"), "\(second.text)")
         #expect(second.text.contains("1: eastron-sdm120"), "\(second.text)")

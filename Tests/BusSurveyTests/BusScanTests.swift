@@ -37,6 +37,20 @@ struct BusScanTests {
         #expect(scan.devices.map(\.model) == [.plausible(["gamma"]), .unknown, .identified("alpha")])
     }
 
+    @Test("a relay board is known by its own address and its coils, both of which are only read")
+    func board() throws {
+        let models = [profile("alpha", mark: 7), boardProfile("board")]
+        let (scan, probes) = try play(
+            ScanRange(formats: [line9600], units: 1...5), profiles: models,
+            devices: [
+                Stand(unit: 1, ownAddress: 1, coils: 8), Stand(unit: 2, ownAddress: 1, coils: 8),
+                Stand(unit: 3, ownAddress: 3, coils: 1), Stand(unit: 4, coils: 8), Stand(unit: 5, mark: 7, coils: 8),
+            ])
+        #expect(
+            scan.devices.map(\.model) == [.plausible(["board"]), .unknown, .unknown, .unknown, .identified("alpha")])
+        #expect(probes.contains { $0.unit == 1 && $0.request == ReadRequest(table: .coil, address: 0, count: 2) })
+    }
+
     struct Sample: Sendable, CustomTestStringConvertible {
         let testDescription: String
         var spoiled: [Int: ProbeOutcome] = [:]
