@@ -4,8 +4,18 @@ public import Metering
 public enum InstallerWords {
     /// A port that cannot be used now.
     public static func portGone(_ bus: BusID, _ port: String) -> String {
-        "bus \(bus): the port \(port) cannot be used; plug the adapter in again, it is used at once"
+        "bus \(bus): the port \(port) cannot be used; \(portRemedy(port)), it is used at once"
     }
+
+    /// What brings a port back: an adapter on this box, or a converter in the network.
+    public static func portRemedy(_ port: String) -> String {
+        isInNetwork(port)
+            ? "check the converter's power and network cable, and compare its address and port with 'port'"
+            : "plug the adapter in"
+    }
+
+    /// Whether a port is a converter's, as `tcp://HOST:PORT?framing=rtu` writes it.
+    public static func isInNetwork(_ port: String) -> Bool { port.hasPrefix("tcp://") }
 
     /// - Parameters:
     ///   - profile: the model it is installed as.
@@ -24,7 +34,7 @@ public enum InstallerWords {
                 + "\(address.bus) --addresses \(address.unit)) and correct its profile"
         case .wrongUnit:
             "another device answers for \(place); look for a device with a wrong address, or a second master"
-        case .busDown: "the port of bus \(address.bus) is gone; plug the adapter in again, it is used at once"
+        case .busDown: "the port of bus \(address.bus) is gone; meterkeep bus says which it is, and what to do"
         case .notAReading: "\(place) answers with zeros or ones only, as after a power-up; if it stays so, check it"
         }
     }

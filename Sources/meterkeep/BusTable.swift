@@ -1,3 +1,4 @@
+internal import BusSurvey
 import Foundation
 import Prepaid
 import UplinkProtocol
@@ -35,7 +36,8 @@ struct BusTable {
         let name = bus["bus"]?.string ?? "?"
         let line = "\(bus["port"]?.string ?? "?") at \(bus["baud"]?.integer ?? 0) \(bus["format"]?.string ?? "")"
         guard bus["open"]?.boolean == true else {
-            return "bus \(name)  \(line)  PORT NOT OPEN; plug the adapter in, it is used at once"
+            let remedy = InstallerWords.portRemedy(bus["port"]?.string ?? "")
+            return "bus \(name)  \(line)  PORT NOT OPEN; \(remedy), it is used at once"
         }
         let rate = FixedPoint.text(bus["transactions_per_second_tenths"]?.integer ?? 0, fractionDigits: 1)
         return "bus \(name)  \(line)  load \(percent(bus["load_per_mille"]?.integer ?? 0)), \(rate) requests/s"

@@ -35,4 +35,15 @@ struct FrameWordsTests {
             #expect(words.contains(";"), "\(words)")
         }
     }
+
+    @Test("nobody is told to plug in an adapter where the port is in the network")
+    func ports() throws {
+        let bus = try #require(BusID(rawValue: "bus1"))
+        #expect(InstallerWords.portGone(bus, "/dev/ttyUSB0").contains("plug the adapter in"))
+        let words = InstallerWords.portGone(bus, "tcp://10.0.0.9:4196?framing=rtu")
+        #expect(!words.contains("adapter"))
+        for check in ["bus1", "tcp://10.0.0.9:4196", "power", "cable", "address", "port"] {
+            #expect(words.contains(check), "\(words)")
+        }
+    }
 }

@@ -134,11 +134,13 @@ struct DiagnosisTests {
     ]
 
     private static let portCases: [Case] = {
-        func port(_ condition: PortState.Condition) -> @Sendable (inout Findings) throws -> Void {
+        func port(
+            _ condition: PortState.Condition, _ path: String = "/dev/p0"
+        ) -> @Sendable (inout Findings) throws -> Void {
             { findings in
                 let bus = try firstBus()
                 findings.ports = [
-                    PortState(bus: bus, path: "/dev/p0", condition: condition, spares: ["/dev/serial/by-path/usb-1"])
+                    PortState(bus: bus, path: path, condition: condition, spares: ["/dev/serial/by-path/usb-1"])
                 ]
                 // What hangs on a port that is gone is no news.
                 if condition != .inUse { findings.devices = try devices([.busDown, .busDown, .busDown]) }
@@ -157,6 +159,10 @@ struct DiagnosisTests {
             Case(
                 name: "no serial port", change: port(.notSerial), likelihood: .certain, place: "bus bus1",
                 what: "no serial port", remedy: "correct 'port'"),
+            Case(
+                name: "converter gone", change: port(.other("no route to host"), "tcp://10.0.0.9:4196?framing=rtu"),
+                likelihood: .certain, place: "bus bus1, tcp://10.0.0.9:4196", what: "cannot be reached",
+                remedy: "the converter's power, its network cable"),
         ]
     }()
 

@@ -1,3 +1,4 @@
+private import BusSurvey
 private import Metering
 
 /// Rules about the box itself: its files, its clock, its ports, its daemon.
@@ -138,6 +139,14 @@ extension Diagnosis {
                     "the port may not be opened",
                     ["add the daemon's user to the group dialout, then start it anew", "or run this command as root"])
             case .notSerial: return complaint("this is no serial port", spares + ["correct 'port' in gateway.yaml"])
+            case .other(let reason) where InstallerWords.isInNetwork(port.path):
+                return complaint(
+                    "the converter cannot be reached: \(reason)",
+                    [
+                        "check the converter's power, its network cable and the switch between: their lights",
+                        "compare its address and port with 'port' in gateway.yaml; it may have got another by DHCP",
+                        "look whether another program holds its only connection",
+                    ])
             case .other(let reason):
                 return complaint("the port cannot be used: \(reason)", ["plug the adapter in again", "try another"])
             }
