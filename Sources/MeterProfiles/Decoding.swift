@@ -127,8 +127,13 @@ extension WordOrder {
 
     /// The bits of a value, highest first in ABCD.
     func assemble(_ registers: some Collection<UInt16>) -> UInt64 {
-        let words = swapsWords ? Array(registers.reversed()) : Array(registers)
-        return words.reduce(0) { $0 << 16 | UInt64(swapsBytes ? $1.byteSwapped : $1) }
+        var (bits, shift) = (UInt64(0), UInt64(0))
+        for word in registers {
+            let word = UInt64(swapsBytes ? word.byteSwapped : word)
+            if swapsWords { bits |= word << shift } else { bits = bits << 16 | word }
+            shift += 16
+        }
+        return bits
     }
 
     func split(_ bits: UInt64, registers count: Int) -> [UInt16] {

@@ -134,17 +134,26 @@ extension MeterProfile {
 
     /// The values in one answer, by channel. A register whose marker says "no value" is left out.
     public func decode(_ request: ReadRequest, _ words: [UInt16]) -> [(RegisterDefinition, Int64)] {
-        registers.compactMap { register in
-            let offset = Int(register.address) - Int(request.address)
-            let count = register.encoding.registerCount
-            let scaleWord = register.scaleRegister.flatMap { scale -> UInt16? in
-                let offset = Int(scale.address) - Int(request.address)
-                return words.indices.contains(offset) ? words[offset] : nil
-            }
-            guard register.table == request.table, offset >= 0, offset + count <= words.count,
-                let value = register.decode(words[offset..<(offset + count)], scaleWord: scaleWord)
-            else { return nil }
-            return (register, value)
+        registers.compactMap { register in register.value(of: request, words).map { (register, $0) } }
+    }
+}
+
+extension RegisterDefinition {
+    /// Whether the answer to a request has this register in it.
+    public func isFetched(by request: ReadRequest) -> Bool {
+        let offset = Int(address) - Int(request.address)
+        return table == request.table && offset >= 0 && offset + encoding.registerCount <= request.count
+    }
+
+    /// Its value in the answer to a request; nil where it is not in it, or where there is none.
+    public func value(of request: ReadRequest, _ words: [UInt16]) -> Int64? {
+        let offset = Int(address) - Int(request.address)
+        guard isFetched(by: request), offset + encoding.registerCount <= words.count else { return nil }
+        var scaleWord: UInt16?
+        if let scaleRegister {
+            let offset = Int(scaleRegister.address) - Int(request.address)
+            if words.indices.contains(offset) { scaleWord = words[offset] }
         }
+        return decode(words[offset..<(offset + encoding.registerCount)], scaleWord: scaleWord)
     }
 }

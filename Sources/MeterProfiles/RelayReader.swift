@@ -107,15 +107,24 @@ extension RelayReadback {
 
     /// Whether `word`, read from this address, says closed.
     public func isClosed(_ word: UInt16) -> Bool { word & mask == closedValue }
+
+    /// Whether the answer to a request shows this position.
+    public func isFetched(by request: ReadRequest) -> Bool {
+        table == request.table && (0..<request.count).contains(Int(address) - Int(request.address))
+    }
+
+    /// What the answer to a request says; nil where this position is not in it. `words` are registers, or bits as 0
+    /// and 1.
+    public func isClosed(in request: ReadRequest, _ words: [UInt16]) -> Bool? {
+        let offset = Int(address) - Int(request.address)
+        guard isFetched(by: request), words.indices.contains(offset) else { return nil }
+        return isClosed(words[offset])
+    }
 }
 
 extension RelayDefinition {
     /// The positions that one answer shows, by point. `words` are registers, or bits as 0 and 1.
     public func positions(_ request: ReadRequest, _ words: [UInt16]) -> [(point: Int, isClosed: Bool)] {
-        points.compactMap { point in
-            let offset = Int(point.readback.address) - Int(request.address)
-            guard point.readback.table == request.table, words.indices.contains(offset) else { return nil }
-            return (point.point, point.readback.isClosed(words[offset]))
-        }
+        points.compactMap { point in point.readback.isClosed(in: request, words).map { (point.point, $0) } }
     }
 }
