@@ -10,6 +10,8 @@
 
 int clinux_exclude_others(int descriptor) { return ioctl(descriptor, TIOCEXCL); }
 
+int clinux_admit_others(int descriptor) { return ioctl(descriptor, TIOCNXCL); }
+
 int clinux_deliver_at_once(int descriptor) {
     struct serial_struct settings;
     if (ioctl(descriptor, TIOCGSERIAL, &settings) != 0) return -1;

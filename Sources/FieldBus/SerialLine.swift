@@ -19,13 +19,13 @@ final class SerialLine: BusLine {
         let parity = Int8(bitPattern: UInt8(ascii: serial.parity == .none ? "N" : serial.parity == .even ? "E" : "O"))
         guard let context = modbus_new_rtu(path, Int32(serial.baud), parity, 8, Int32(serial.stopBits)) else {
             let reason = Self.reason(errno)
-            Glibc.close(lock)
+            Self.release(lock)
             throw .failed(path: path, reason: reason)
         }
         guard modbus_connect(context) == 0 else {
             let code = errno
             modbus_free(context)
-            Glibc.close(lock)
+            Self.release(lock)
             guard code != EINVAL else {
                 throw .noSuchFormat(path: path, format: "\(serial.baud) \(serial.formatText)")
             }
@@ -36,7 +36,7 @@ final class SerialLine: BusLine {
         guard (0..<1024).contains(descriptor) else {
             modbus_close(context)
             modbus_free(context)
-            Glibc.close(lock)
+            Self.release(lock)
             throw .failed(path: path, reason: "too many open files")
         }
         _ = clinux_exclude_others(descriptor)
@@ -61,10 +61,13 @@ final class SerialLine: BusLine {
         }
     }
 
+    /// Closing alone would leave the port to whoever has copies of the descriptors: a process that was forked from
+    /// this one has them until it starts its own program.
     deinit {
+        _ = clinux_admit_others(descriptor)
         modbus_close(context)
         modbus_free(context)
-        Glibc.close(lock)
+        Self.release(lock)
     }
 
     /// Sets another rate and character format; what came in meanwhile is dropped. Nil when it is set, else
@@ -136,6 +139,11 @@ final class SerialLine: BusLine {
             throw .busy(path: path)
         }
         return lock
+    }
+
+    private static func release(_ lock: Int32) {
+        _ = clinux_unlock(lock)
+        Glibc.close(lock)
     }
 
     private static func error(_ code: Int32, path: String) -> PortError {

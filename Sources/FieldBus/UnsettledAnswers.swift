@@ -42,8 +42,8 @@ struct UnsettledAnswers {
     mutating func answered(
         unit: UInt8, request: [UInt8], shape: Shape, outAt: MonotonicTime, turnaround: Duration
     ) {
-        slowest[unit] = max(slowest[unit] ?? .zero, turnaround)
-        guard let open = questions[unit] else { return }
+        slowest[unit, default: .zero].raise(to: turnaround)
+        guard !questions.isEmpty, let open = questions[unit] else { return }
         if open.contains(where: { $0.shape == shape && $0.expectedUntil > outAt }) {
             // It may have been the late answer to the same question: then this one's is still to come.
             missed(unit: unit, request: request, shape: shape, outAt: outAt)
@@ -54,10 +54,11 @@ struct UnsettledAnswers {
 
     /// A read that settles `unit` before `read` is asked, because a late answer could be taken for its
     /// answer: at the same place, of a length that nothing late has. Nil where there is no danger.
-    mutating func settlingRead(unit: UInt8, before read: ReadRequest, request: [UInt8], at now: MonotonicTime)
-        -> ReadRequest?
-    {
-        guard var open = questions[unit] else { return nil }
+    mutating func settlingRead(
+        unit: UInt8, before read: ReadRequest, request: [UInt8], at now: @autoclosure () -> MonotonicTime
+    ) -> ReadRequest? {
+        guard !questions.isEmpty, var open = questions[unit] else { return nil }
+        let now = now()
         open.removeAll { $0.expectedUntil <= now }
         questions[unit] = open.isEmpty ? nil : open
         let shapes = Set(open.map(\.shape))
@@ -84,7 +85,7 @@ struct UnsettledAnswers {
         else { return unit == lastAsked ? .secondAnswer(unit: unit) : .foreignFrame(unit: unit) }
         if questions[unit]?.isEmpty ?? false { questions[unit] = nil }
         let after = now - question.outAt
-        slowest[unit] = max(slowest[unit] ?? .zero, after)
+        slowest[unit, default: .zero].raise(to: after)
         return .lateAnswer(unit: unit, after: after)
     }
 
@@ -93,4 +94,8 @@ struct UnsettledAnswers {
 
 extension UnsettledAnswers.Shape {
     init(_ read: ReadRequest) { self.init(function: read.table.rawValue, length: read.characters.response) }
+}
+
+extension Duration {
+    fileprivate mutating func raise(to other: Duration) { if other > self { self = other } }
 }

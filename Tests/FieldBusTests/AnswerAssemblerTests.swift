@@ -98,6 +98,39 @@ struct AnswerAssemblerTests {
         #expect(registers.take(sealed("09 10 00 57 00 02")) == .done([]))
     }
 
+    @Test("babble is looked at once, however small the pieces are in which it comes")
+    func babble() throws {
+        let read = try #require(ReadRequest(table: .input, address: 12, count: 2))
+        // Each three bytes promise a long frame of another unit, which never is whole.
+        for babble in [bytes("07 03 FB"), bytes("00"), bytes("07 04 10 00 00"), bytes("01 04 80 00")] {
+            var assembler = AnswerAssembler(request: Self.request, expected: .values(read))
+            for number in 0..<1000 {
+                let state = assembler.take([babble[number % babble.count]])
+                guard case .waiting = state else { break }
+                #expect(assembler.unsettledCount <= 5 + 255)
+            }
+            #expect(assembler.received.count >= 260)
+        }
+    }
+
+    @Test("what others say is the same in any pieces")
+    func pieces() throws {
+        let read = try #require(ReadRequest(table: .input, address: 12, count: 2))
+        let line =
+            bytes("00 FE 07") + sealed("07 03 04 11 11 22 22") + bytes("55 03") + sealed("09 04 02 00 01")
+            + sealed("07 03 00 00 00 02") + Self.good
+        for size in 1...line.count {
+            var assembler = AnswerAssembler(request: Self.request, expected: .values(read))
+            var state = AnswerAssembler.State.waiting
+            for start in stride(from: 0, to: line.count, by: size) {
+                state = assembler.take(line[start..<min(start + size, line.count)])
+            }
+            #expect(state == .done([0x42BF, 0]))
+            #expect(assembler.strangers.map(\.count) == [9, 7, 8])
+            #expect(assembler.noiseCount == 5)
+        }
+    }
+
     @Test("the CRC is that of the specification's example")
     func crc() {
         #expect(RTUFrame.crc(bytes("02 07")) == [0x41, 0x12])

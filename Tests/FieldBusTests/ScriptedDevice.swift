@@ -9,6 +9,7 @@ final class ScriptedDevice: Sendable {
     private let slave: Int32
     private let script: Mutex<[[UInt8]]>
     private let heard = Mutex<[[UInt8]]>([])
+    private let (news, newsContinuation) = AsyncStream.makeStream(of: Void.self)
     private let isOver = Atomic(false)
 
     struct NoTerminal: Error {}
@@ -28,6 +29,12 @@ final class ScriptedDevice: Sendable {
     /// The requests so far, without their CRC.
     var requests: [[UInt8]] { heard.withLock { $0 } }
 
+    /// The same, once there are so many: a request that was given up may not have been heard yet.
+    func requests(_ count: Int) async -> [[UInt8]] {
+        while requests.count < count { for await _ in news { break } }
+        return requests
+    }
+
     /// Puts bytes on the line unasked, and returns once they can be read at the other end.
     func say(_ bytes: [UInt8]) {
         _ = Glibc.write(master, bytes, bytes.count)
@@ -44,13 +51,22 @@ final class ScriptedDevice: Sendable {
             let count = Glibc.read(master, &buffer, buffer.count)
             guard count > 0 else { break }
             request += buffer[..<count]
-            guard request.count >= 8, request[1] != 0x10 || request.count >= 9 + Int(request[6]) else { continue }
-            heard.withLock { $0.append(Array(request.dropLast(2))) }
-            request = []
-            let answer = script.withLock { $0.isEmpty ? [] : $0.removeFirst() }
-            if !answer.isEmpty { _ = Glibc.write(master, answer, answer.count) }
+            // On a busy machine two may come at once.
+            while request.count >= 8 {
+                let length = request[1] == 0x10 ? 9 + Int(request[6]) : 8
+                guard request.count >= length else { break }
+                answer(Array(request.prefix(length - 2)))
+                request.removeFirst(length)
+            }
         }
         close(master)
         close(slave)
+    }
+
+    private func answer(_ request: [UInt8]) {
+        heard.withLock { $0.append(request) }
+        newsContinuation.yield()
+        let answer = script.withLock { $0.isEmpty ? [] : $0.removeFirst() }
+        if !answer.isEmpty { _ = Glibc.write(master, answer, answer.count) }
     }
 }

@@ -5,4 +5,7 @@
 // (EWOULDBLOCK: another process holds it).
 int clinux_lock_exclusively(int descriptor);
 
+// Lets go of it, whoever else has a copy of the descriptor. 0, or -1 with errno.
+int clinux_unlock(int descriptor);
+
 #endif

@@ -4,6 +4,9 @@
 // Refuses further opens of a terminal by other processes (tty_ioctl(4), TIOCEXCL). 0, or -1 with errno.
 int clinux_exclude_others(int descriptor);
 
+// Takes that back (TIOCNXCL): a copy of the descriptor that another process still has would keep it. 0, or -1.
+int clinux_admit_others(int descriptor);
+
 // Asks the driver to hand over bytes as they come, not in batches (ASYNC_LOW_LATENCY; an FTDI adapter waits
 // 16 ms otherwise). 0, or -1 with errno: not every driver knows it, and none needs to.
 int clinux_deliver_at_once(int descriptor);
