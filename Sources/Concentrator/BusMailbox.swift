@@ -7,17 +7,24 @@ private import Synchronization
 /// What the site has for one bus: breaker orders, which go before everything else, and changes to what
 /// is polled. The bus looks here between any two transactions.
 public final class BusMailbox: Sendable {
-    private struct State {
-        var orders: [BreakerOrder] = []
-        var boundary: MonotonicTime?
-        var learned: [StoredHoles] = []
+    /// What changes with what is polled.
+    struct News {
+        var terms: BusTerms?
         var devices: [SiteMeter]?
         var fast: Set<MeterID>?
+        /// The next moment at which a price or the day changes.
+        var boundary: MonotonicTime?
+        /// To be read out of their turn.
+        var asked: Set<MeterID> = []
+    }
+
+    private struct State {
+        var orders: [BreakerOrder] = []
+        var news: News?
+        var learned: [StoredHoles] = []
         var scan: ScanJob?
         var errands: [BusErrand] = []
         var isClosed = false
-        var asked: Set<MeterID> = []
-        var terms: BusTerms?
     }
 
     /// Errands that wait at most.
@@ -29,19 +36,11 @@ public final class BusMailbox: Sendable {
     public init() {}
 
     public func send(_ order: BreakerOrder) { change { $0.orders.append(order) } }
-    public func setDevices(_ devices: [SiteMeter]) { change { $0.devices = devices } }
+    public func setDevices(_ devices: [SiteMeter]) { tell { $0.devices = devices } }
     /// What another configuration says of every bus.
-    func setTerms(_ terms: BusTerms) { change { $0.terms = terms } }
-
-    func takeTerms() -> BusTerms? {
-        state.withLock { state in
-            defer { state.terms = nil }
-            return state.terms
-        }
-    }
-
+    func setTerms(_ terms: BusTerms) { tell { $0.terms = terms } }
     /// The next moment at which a price or the day changes.
-    func setBoundary(_ moment: MonotonicTime) { change { $0.boundary = moment } }
+    func setBoundary(_ moment: MonotonicTime) { tell { $0.boundary = moment } }
     /// What devices were found to refuse in earlier runs; to be said before the devices are.
     func setLearned(_ learned: [StoredHoles]) { state.withLock { $0.learned = learned } }
 
@@ -52,14 +51,7 @@ public final class BusMailbox: Sendable {
         }
     }
 
-    func takeBoundary() -> MonotonicTime? {
-        state.withLock { state in
-            defer { state.boundary = nil }
-            return state.boundary
-        }
-    }
-
-    public func setFast(_ meters: Set<MeterID>) { change { $0.fast = meters } }
+    public func setFast(_ meters: Set<MeterID>) { tell { $0.fast = meters } }
 
     /// Asks for a scan beside live polling. One that waits already is given up.
     public func start(_ scan: ScanJob) {
@@ -108,23 +100,20 @@ public final class BusMailbox: Sendable {
     }
 
     /// Has meters read out of their turn.
-    func readNow(_ meters: Set<MeterID>) { change { $0.asked.formUnion(meters) } }
-
-    func takeAsked() -> Set<MeterID> {
-        state.withLock { state in
-            defer { state.asked = [] }
-            return state.asked
-        }
-    }
+    func readNow(_ meters: Set<MeterID>) { tell { $0.asked.formUnion(meters) } }
 
     func takeOrder() -> BreakerOrder? {
         state.withLock { $0.orders.isEmpty ? nil : $0.orders.removeFirst() }
     }
 
-    func takeChanges() -> (devices: [SiteMeter]?, fast: Set<MeterID>?) {
+    var hasOrders: Bool { state.withLock { !$0.orders.isEmpty } }
+
+    /// Nil where there is nothing new.
+    func takeNews() -> News? {
         state.withLock { state in
-            defer { (state.devices, state.fast) = (nil, nil) }
-            return (state.devices, state.fast)
+            guard state.news != nil else { return nil }
+            defer { state.news = nil }
+            return state.news
         }
     }
 
@@ -133,6 +122,14 @@ public final class BusMailbox: Sendable {
 
     /// Returns when something is sent, or after `longest`.
     func wait(longest: Duration) async { await signal.wait(longest: longest) }
+
+    private func tell(_ body: (inout News) -> Void) {
+        change { state in
+            var news = state.news ?? News()
+            body(&news)
+            state.news = news
+        }
+    }
 
     private func change(_ body: (inout State) -> Void) {
         state.withLock { body(&$0) }

@@ -73,15 +73,21 @@ public final class BusWatch: Sendable {
 
     public func unfollow(_ number: Int) { state.withLock { _ = $0.traces.removeValue(forKey: number) } }
 
-    /// - Parameter serial: the format it went out in.
+    /// - Parameters:
+    ///   - profile: the model that was asked for, where it is another than the device's.
+    ///   - serial: the format it went out in.
     func saw(
-        _ transaction: BusTransaction, for purpose: BusPurpose, of meter: SiteMeter?, profile: MeterProfile?,
-        in serial: SerialFormat
+        _ transaction: BusTransaction, for purpose: BusPurpose, of device: PolledDevice?,
+        profile: @autoclosure () -> MeterProfile? = nil, in serial: SerialFormat
     ) {
         // What never reached the wire took no time of it.
-        if case .failure(.portLost) = transaction.result { return }
+        var failure: NoDataReason?
+        if case .failure(let fault) = transaction.result {
+            if case .portLost = fault { return }
+            failure = fault.noDataReason
+        }
         let use = BusUse(
-            purpose: purpose, unit: transaction.unit, failure: transaction.result.failure?.noDataReason,
+            purpose: purpose, unit: transaction.unit, failure: failure,
             sentAt: transaction.sentAt, endedAt: transaction.endedAt, turnaround: transaction.turnaround,
             sending: serial.duration(ofCharacters: Double(transaction.request.count + 2)),
             silence: serial.interFrameSilence)
@@ -89,7 +95,8 @@ public final class BusWatch: Sendable {
             state.tally.take(use)
             if state.traces.isEmpty { return }
             let traced = TracedTransaction(
-                bus: configuration.id, meter: meter?.id, profile: profile, purpose: purpose, transaction: transaction)
+                bus: configuration.id, meter: device?.meter.id, profile: profile() ?? device?.profile,
+                purpose: purpose, transaction: transaction)
             for number in state.traces.keys { Self.hand(traced, to: &state.traces[number]) }
             state.traces = state.traces.filter { $0.value.lost < Self.mostLost }
         }
@@ -149,8 +156,4 @@ public struct BusSnapshot: Sendable {
     public let findings: [LineFinding]
     public let meters: [UInt8: MeterID]
     public let at: MonotonicTime
-}
-
-extension Result {
-    fileprivate var failure: Failure? { if case .failure(let failure) = self { failure } else { nil } }
 }

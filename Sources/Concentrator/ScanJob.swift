@@ -76,7 +76,7 @@ struct RunningScan {
 
     /// Sends one probe where its time has come.
     /// - Parameter isIdle: nothing else waits for the line.
-    mutating func turn(on port: BusPort, isIdle: Bool, now: () -> MonotonicTime) async -> Turn {
+    mutating func turn(on port: isolated BusPort, isIdle: Bool, now: @Sendable () -> MonotonicTime) -> Turn {
         let start = now()
         guard let probe = scan.probe, !job.mustEnd else {
             job.tell(.ended(scan.devices, scan.progress(at: start), isComplete: scan.probe == nil))
@@ -86,7 +86,7 @@ struct RunningScan {
         if start < askableFrom { return .notYet(askableFrom) }
         let cost = probe.request.duration(serial: probe.serial, turnaround: probe.timeout)
         guard share.mayAsk(cost, isIdle: isIdle, at: start) else { return .notYet(start + .milliseconds(50)) }
-        let transaction = await port.probe(
+        let transaction = port.probe(
             unit: probe.unit, probe.request, in: probe.serial, timeout: probe.timeout)
         let end = now()
         lastAskedAt = end

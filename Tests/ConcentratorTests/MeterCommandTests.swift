@@ -151,7 +151,7 @@ struct MeterCommandTests {
         let bench = try await SiteBench(count: 2)
         let accepted = try await bench.send("read_now", "{\"meters\":[\"M-1\",\"M-2\",\"M-9\"]}", id: "r")
         #expect(accepted.state == .accepted)
-        #expect(bench.mailbox.takeAsked() == Set(bench.meters.map(\.id)))
+        #expect(bench.mailbox.takeNews()?.asked == Set(bench.meters.map(\.id)))
         await bench.report(bench.meters[0], energy: 1000)
         #expect(try await bench.site.command("r")?.state == .accepted)
         await bench.site.take(.failed(bench.meters[1].id, .timeout, at: bench.clock.now()))

@@ -63,7 +63,7 @@ struct RunningErrand {
         case ended
     }
 
-    mutating func turn(on port: BusPort, now: () -> MonotonicTime) async -> Turn {
+    mutating func turn(on port: isolated BusPort, now: () -> MonotonicTime) -> Turn {
         guard outcomes.count < errand.steps.count else {
             errand.end(outcomes)
             return .ended
@@ -73,9 +73,9 @@ struct RunningErrand {
         let transaction: BusTransaction
         var isWrite = false
         switch errand.steps[outcomes.count] {
-        case .read(let request): transaction = await port.read(unit: errand.unit, request, timeout: timeout)
+        case .read(let request): transaction = port.read(unit: errand.unit, request, timeout: timeout)
         case .write(let write):
-            transaction = await port.write(unit: errand.unit, write, timeout: timeout)
+            transaction = port.write(unit: errand.unit, write, timeout: timeout)
             isWrite = true
         }
         askableFrom = now() + errand.profile.limits.requestGap
