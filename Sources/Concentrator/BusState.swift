@@ -8,7 +8,6 @@ struct BusState {
     var diagnosis = LineDiagnosis()
     var scan: RunningScan?
     var errand: RunningErrand?
-
     var profiles: ProfileLibrary
 
     init(profiles: ProfileLibrary, periods: PollSchedule.Periods) {
