@@ -4,13 +4,13 @@ public import Metering
 public enum InstallerWords {
     /// A port that cannot be used now.
     public static func portGone(_ bus: BusID, _ port: String) -> String {
-        "bus \(bus): the port \(port) cannot be used; \(portRemedy(port)), it is used at once"
+        "bus \(bus): the port \(port) cannot be used; \(portRemedy(port)); it is used again at once"
     }
 
     /// What brings a port back: an adapter on this box, or a converter in the network.
     public static func portRemedy(_ port: String) -> String {
         isInNetwork(port)
-            ? "check the converter's power and network cable, and compare its address and port with 'port'"
+            ? "check the converter's power and network cable, and its address and port in gateway.yaml"
             : "plug the adapter in"
     }
 

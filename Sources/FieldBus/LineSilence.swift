@@ -15,7 +15,7 @@ struct LineSilence {
     private static let mostLateness: Duration = .milliseconds(100)
     /// What is given to the clock alone at most, for that takes processor time.
     private static let mostLeastLateness: Duration = .microseconds(150)
-    /// A look at the line is good for so long: less than a character at any usual rate.
+    /// A look at the line is good for so long: a small part of the silence at any rate.
     private static let freshness: Duration = .microseconds(200)
 
     /// What came in while it was waited for.

@@ -10,7 +10,7 @@ public struct AnswerTimes: Hashable, Sendable {
     public static let margin: Duration = .milliseconds(10)
     public static let shortest: Duration = .milliseconds(30)
     /// A probe waits for the worst and a quarter of it, or this where that is more.
-    public static let probeMargin: Duration = .milliseconds(5)
+    public static let probeMargin: Duration = .milliseconds(3)
     /// What is allowed to a device that never answered yet.
     public static let first: Duration = .milliseconds(300)
     public static let firstProbe: Duration = .milliseconds(80)

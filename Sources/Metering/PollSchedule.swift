@@ -43,7 +43,7 @@ public struct PollSchedule: Sendable {
     public static let largestLostAllowance: Duration = .milliseconds(150)
     /// What of that share may go to probes that wait longer than usual, in thousandths of all time: what the
     /// usual probes of so many lost devices leave of it, for these must not wait for one that waits longer.
-    public static func patienceSharePerMille(lost: Int) -> Int { max(5, lostSharePercent * 10 - 5 * lost) }
+    public static func patienceSharePerMille(lost: Int) -> Int { max(4, lostSharePercent * 10 - 5 * lost) }
     /// How long before a boundary every device is read once more.
     public static let boundaryLead: Duration = .seconds(60)
 

@@ -37,7 +37,7 @@ struct BusTable {
         let line = "\(bus["port"]?.string ?? "?") at \(bus["baud"]?.integer ?? 0) \(bus["format"]?.string ?? "")"
         guard bus["open"]?.boolean == true else {
             let remedy = InstallerWords.portRemedy(bus["port"]?.string ?? "")
-            return "bus \(name)  \(line)  PORT NOT OPEN; \(remedy), it is used at once"
+            return "bus \(name)  \(line)  PORT NOT OPEN; \(remedy); it is used again at once"
         }
         let rate = FixedPoint.text(bus["transactions_per_second_tenths"]?.integer ?? 0, fractionDigits: 1)
         return "bus \(name)  \(line)  load \(percent(bus["load_per_mille"]?.integer ?? 0)), \(rate) requests/s"

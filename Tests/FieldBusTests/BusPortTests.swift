@@ -147,6 +147,19 @@ struct BusPortTests {
         await #expect(throws: PortError.busy(path: bench.path)) { try await second.open() }
     }
 
+    @Test("a port that was closed is free, whoever has copies of its descriptors, as a forked process has")
+    func copies() async throws {
+        let terminal = URL(filePath: bench.path).resolvingSymlinksInPath().path
+        let copies = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap { Int32($0) }
+            .filter { (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")) == terminal }
+            .map { dup($0) }
+        defer { for copy in copies { close(copy) } }
+        // The line and its lock, at least.
+        #expect(copies.count >= 2)
+        await port.close()
+        try await bench.port().open()
+    }
+
     @Test("a port that is not there, and one that is none, are named")
     func absent() async throws {
         let serial = SerialFormat(baud: 9600, parity: .none, stopBits: 1)

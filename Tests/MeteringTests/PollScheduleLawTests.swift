@@ -234,7 +234,7 @@ struct AnswerTimesTests {
     func table() {
         // (turnaround ms or none, failures, poll ms, probe ms)
         let rows: [(Int?, Int, Int, Int)] = [
-            (nil, 0, 300, 80), (nil, 2, 300, 80), (5, 0, 30, 10), (5, 1, 60, 10), (5, 2, 60, 10),
+            (nil, 0, 300, 80), (nil, 2, 300, 80), (5, 0, 30, 8), (5, 1, 60, 8), (5, 2, 60, 8),
             (100, 0, 210, 125), (100, 2, 210, 125), (600, 0, 1000, 750), (900, 0, 1000, 1000),
         ]
         for (turnaround, failures, poll, probe) in rows {
@@ -261,7 +261,7 @@ struct AnswerTimesTests {
         times.answered(after: .milliseconds(8))
         let long = (0...200).filter { times.patientProbeTimeout(probesInVain: $0) == .seconds(1) }
         #expect(long == [32, 64, 128, 192])
-        #expect(times.patientProbeTimeout(probesInVain: 8) == .milliseconds(52))
+        #expect(times.patientProbeTimeout(probesInVain: 8) == .milliseconds(44))
         #expect(times.patientProbeTimeout(probesInVain: 9) == nil)
     }
 }
