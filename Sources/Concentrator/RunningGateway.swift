@@ -129,8 +129,6 @@ public final class RunningGateway: Sendable {
     /// Ends the scan of a bus, if one runs; it tells what it has found so far.
     public func stopScan(_ bus: BusID) { scans.withLock { $0.removeValue(forKey: bus) }?.abort() }
 
-    public var uplinkStatus: UplinkStatus { live.withLock { $0.uplink }?.status ?? UplinkStatus() }
-
     /// Runs until the task is cancelled, then stops in order: buses, postings, files.
     /// - Parameter onReady: called when buses and ledger are up.
     public func run(onReady: @escaping @Sendable () async -> Void) async throws {
@@ -182,7 +180,7 @@ public final class RunningGateway: Sendable {
                 }
             }
             notifier.status(await statusLine())
-            tellLights(status: await site.status(), isTurning: stuck.isEmpty)
+            tellLights(status: await site.status(), uplink: await uplinkStatus(), isTurning: stuck.isEmpty)
             try? await Task.sleep(for: .seconds(1))
         }
     }
@@ -214,7 +212,7 @@ public final class RunningGateway: Sendable {
     func statusLine() async -> String {
         let status = await site.status()
         let answering = status.circuits.count { $0.noData == nil && $0.reading != nil }
-        let uplink = uplinkStatus
+        let uplink = await uplinkStatus()
         let refusal = refusal.map { "; the new configuration is refused: \($0.prefix(200))" } ?? ""
         return """
             \(answering) of \(status.circuits.count) meters answer, \

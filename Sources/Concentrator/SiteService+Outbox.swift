@@ -15,8 +15,30 @@ extension SiteService {
 
     func chainHead() throws(StorageError) -> ChainHead { try ledger.head() }
 
-    func advance(_ consumer: String, through sequence: Int64) throws(StorageError) {
-        try ledger.advanceCursor(of: consumer, through: sequence)
+    func advance(
+        _ consumer: String, through sequence: Int64, withheld: [Refusal] = []
+    ) throws(StorageError) {
+        try ledger.advanceCursor(of: consumer, through: sequence, withheld: withheld)
+    }
+
+    /// Records that went up without their content, oldest first, with the head; all of them, up to the limit.
+    func withheldRecords(
+        after sequence: Int64, limit: Int
+    ) throws(StorageError) -> (records: [(record: LedgerRecord, reason: String)], head: ChainHead) {
+        var records: [(record: LedgerRecord, reason: String)] = []
+        for refusal in try ledger.withheld(after: sequence, limit: limit) {
+            guard let record = try ledger.records(after: refusal.sequence - 1, limit: 1).first else { continue }
+            records.append((record, refusal.reason))
+        }
+        return (records, try ledger.head())
+    }
+
+    func withheldCount() -> Int64 { (try? ledger.withheldCount()) ?? 0 }
+
+    func delivered(_ sequences: [Int64]) throws(StorageError) { try ledger.delivered(sequences) }
+
+    func rewind(_ consumer: String, to sequence: Int64) throws(StorageError) -> Bool {
+        try ledger.rewindCursor(of: consumer, to: sequence)
     }
 
     /// Records that a consumer has not acknowledged.

@@ -8,7 +8,7 @@ internal import UplinkProtocol
 /// Sends both logs to the platform and takes its commands: loops that do not wait for one another.
 final class UplinkService: Sendable {
     /// What has an upload loop, and so a connection, of its own.
-    private enum Lane: String, CaseIterable {
+    enum Lane: String, CaseIterable {
         case ledger = "ledger upload"
         case telemetry = "telemetry upload"
         /// Live readings, while the loop above sends what an outage left behind.
@@ -17,19 +17,31 @@ final class UplinkService: Sendable {
         var log: Log { self == .ledger ? .ledger : .telemetry }
     }
 
-    private let client: PlatformClient
-    private let gateway: GatewayID
-    private let site: SiteService
+    let client: PlatformClient
+    let gateway: GatewayID
+    let site: SiteService
     private let telemetry: TelemetryService
-    private let ledgerEpoch: String
+    let ledgerEpoch: String
     private let batchRecords: Int
     private let bells: LogBells
     private let outgoing: OutgoingTelemetry
     private let clock: GatewayClock
     private let progress: Progress
-    private let logger: Logger
+    let logger: Logger
     private let renewal: RenewalService?
-    private let state = Mutex(UplinkStatus())
+    private let state = Mutex(State())
+
+    private struct State {
+        /// How each lane's last attempt ended, and what was wrong with it.
+        var lanes: [Lane: (condition: UplinkCondition, problem: String?)] = [:]
+        /// What is wrong beside the lanes.
+        var problem: String?
+        var refusedReadings: Int64 = 0
+        /// How often the ledger's cursor was put back.
+        var rewinds = 0
+    }
+
+    private var rewindCount: Int { state.withLock { $0.rewinds } }
 
     /// The consumer whose cursors these loops move.
     static let consumer = "push"
@@ -55,13 +67,30 @@ final class UplinkService: Sendable {
         self.logger = logger
     }
 
-    var status: UplinkStatus { state.withLock { $0 } }
+    /// How it is now.
+    func status() async -> UplinkStatus {
+        var status = state.withLock { state in
+            // The worst: one lane that goes says nothing of the others.
+            let worst = state.lanes.values.max { $0.condition.gravity < $1.condition.gravity }
+            var status = UplinkStatus()
+            status.condition = (worst?.condition ?? .idle).rawValue
+            status.problem = worst?.problem ?? state.problem
+            status.telemetryRefused = state.refusedReadings
+            return status
+        }
+        if let problem = client.certificateProblem { status.problem = problem.description }
+        status.ledgerQueued = await site.queued(for: Self.consumer)
+        status.ledgerWithheld = await site.withheldCount()
+        status.telemetryQueued = await telemetry.queued(for: Self.consumer)
+        return status
+    }
 
     /// Runs until the task is cancelled.
     func run() async {
         await withTaskGroup(of: Void.self) { group in
             for lane in Lane.allCases { group.addTask { await self.push(lane) } }
             group.addTask { await self.takeCommands() }
+            group.addTask { await self.keepOffering() }
             if let renewal { group.addTask { await renewal.run() } }
             await group.waitForAll()
         }
@@ -75,6 +104,7 @@ final class UplinkService: Sendable {
         while !Task.isCancelled {
             progress.moved(.uplink, lane.rawValue, at: clock.monotonicNow())
             let heard = bell(lane).rings
+            let rewinds = rewindCount
             do {
                 if frozen == nil { frozen = try await nextBatch(of: lane, limit: session.batchLimit) }
             } catch {
@@ -89,11 +119,11 @@ final class UplinkService: Sendable {
             let outcome = await client.send(packed)
             let ahead = await following
             let action = session.record(outcome, of: packed.batch, using: &generator)
-            note(outcome, condition: session.condition)
+            note(outcome, of: lane, condition: session.condition)
             switch action {
             case .advance(let through, let refused):
                 do {
-                    try await advance(lane, batch: packed.batch, through: through)
+                    try await advance(lane, batch: packed.batch, through: through, refused: refused)
                     frozen = ahead
                 } catch {
                     // Sent again: the platform takes each record once.
@@ -108,9 +138,12 @@ final class UplinkService: Sendable {
             case .reconsider(let pauseLength):
                 await pause(lane.rawValue, pauseLength)
                 frozen = nil
-            case .retry(let pauseLength): await pause(lane.rawValue, pauseLength)
+            case .retry(let pauseLength):
+                let hasRewound = { lane == .ledger && self.rewindCount != rewinds }
+                await pause(lane.rawValue, pauseLength, unless: hasRewound)
+                // What was frozen is no longer what is to be sent next.
+                if hasRewound() { frozen = nil }
             }
-            await updateQueues()
         }
     }
 
@@ -159,12 +192,18 @@ final class UplinkService: Sendable {
         return Batch(gateway: gateway, epoch: telemetry.epoch, chainHead: head, entries: entries).map(client.pack)
     }
 
-    private func advance(_ lane: Lane, batch: Batch, through: Int64) async throws(StorageError) {
+    private func advance(
+        _ lane: Lane, batch: Batch, through: Int64, refused: [Refusal]
+    ) async throws(StorageError) {
         switch lane {
-        case .ledger: try await site.advance(Self.consumer, through: through)
+        case .ledger:
+            let withheld = batch.withheldReason.map { [Refusal(sequence: batch.last, reason: $0)] } ?? refused
+            try await site.advance(Self.consumer, through: through, withheld: withheld)
+            return
         case .telemetry: try await outgoing.acknowledgedBacklog(through: through)
         case .live: try await outgoing.acknowledgedLive(from: batch.first, through: through)
         }
+        state.withLock { $0.refusedReadings += Int64(refused.count) }
     }
 
     /// Asks for commands on a connection of its own, and executes each as it comes.
@@ -206,40 +245,64 @@ final class UplinkService: Sendable {
     }
 
     /// Waits in short pieces, so that the loop is seen to turn.
-    private func pause(_ loop: String, _ length: Duration) async {
+    private func pause(_ loop: String, _ length: Duration, unless isOver: () -> Bool = { false }) async {
         let end = clock.monotonicNow() + length
-        while !Task.isCancelled, case let left = end - clock.monotonicNow(), left > .zero {
-            try? await Task.sleep(for: min(left, .seconds(5)))
+        while !Task.isCancelled, !isOver(), case let left = end - clock.monotonicNow(), left > .zero {
+            try? await Task.sleep(for: min(left, .seconds(1)))
             progress.moved(.uplink, loop, at: clock.monotonicNow())
         }
     }
 
-    private func note(_ outcome: SendOutcome, condition: UplinkCondition) {
-        let problem: String? =
-            switch outcome {
-            case .acknowledged: nil
-            case .invalidAnswer: "the answer is no acknowledgement"
-            case .status(let code, _): "the platform answered \(code)"
-            case .noAnswer(let reason): reason
-            }
+    private func note(_ outcome: SendOutcome, of lane: Lane, condition: UplinkCondition) {
+        let problem = problem(outcome)
         let changed = state.withLock { state in
-            defer { (state.condition, state.problem) = (condition.rawValue, problem) }
-            return state.condition != condition.rawValue
+            defer {
+                state.lanes[lane] = (condition, problem)
+                if problem == nil { state.problem = nil }
+            }
+            return state.lanes[lane]?.condition != condition
         }
         guard changed else { return }
+        let metadata: Logger.Metadata = ["lane": "\(lane.rawValue)"]
         if let problem {
-            logger.warning("nothing goes upstream; records wait", metadata: ["reason": "\(problem)"])
+            logger.warning(
+                "nothing goes upstream; records wait",
+                metadata: metadata.merging(["reason": "\(problem)"]) { _, new in new })
         } else {
-            logger.info("records go upstream")
+            logger.info("records go upstream", metadata: metadata)
+        }
+    }
+
+    /// Sends the log again from a record on, to a platform that lost what it had.
+    /// - Returns: whether it was acknowledged before.
+    func sendAgain(from sequence: Int64) async throws(StorageError) -> Bool {
+        guard try await site.rewind(Self.consumer, to: sequence) else { return false }
+        state.withLock { $0.rewinds += 1 }
+        bells.ledger.ring()
+        return true
+    }
+
+    func problem(_ outcome: SendOutcome) -> String? {
+        switch outcome {
+        case .acknowledged: nil
+        case .invalidAnswer: "the answer is no acknowledgement"
+        case .status(let code, _): "the platform answered \(code)" + (client.lastRefusal.map { ": \($0)" } ?? "")
+        case .noAnswer(let reason): reason
         }
     }
 
     private func note(problem: String) { state.withLock { $0.problem = problem } }
+}
 
-    private func updateQueues() async {
-        if let problem = client.certificateProblem { note(problem: problem.description) }
-        let ledger = await site.queued(for: Self.consumer)
-        let readings = await telemetry.queued(for: Self.consumer)
-        state.withLock { ($0.ledgerQueued, $0.telemetryQueued) = (ledger, readings) }
+extension UplinkCondition {
+    /// The higher, the more a person should know of it.
+    fileprivate var gravity: Int {
+        switch self {
+        case .idle: 0
+        case .up: 1
+        case .unreachable: 2
+        case .answersWrongly: 3
+        case .refused: 4
+        }
     }
 }

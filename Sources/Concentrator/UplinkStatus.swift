@@ -3,6 +3,10 @@ public struct UplinkStatus: Hashable, Sendable {
     public var condition = "off"
     public var ledgerQueued: Int64 = 0
     public var telemetryQueued: Int64 = 0
+    /// Ledger records that the platform has a place for but not their content.
+    public var ledgerWithheld: Int64 = 0
+    /// Readings that the platform refused since the start; they are left out.
+    public var telemetryRefused: Int64 = 0
     public var problem: String?
 
     public init() {}

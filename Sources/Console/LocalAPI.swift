@@ -51,6 +51,7 @@ public struct LocalAPI: Sendable {
                 of: context.parameters.get("account") ?? "",
                 limit: request.uri.queryParameters.get("limit", as: Int.self) ?? 100)
         }
+        addUplink(to: router)
         BusRoutes(gateway: gateway).add(to: router)
         MeterRoutes(gateway: gateway).add(to: router)
         return Application(
@@ -60,7 +61,7 @@ public struct LocalAPI: Sendable {
 
     private func status() async -> Response {
         let status = await gateway.site.status()
-        let uplink = gateway.uplinkStatus
+        let uplink = await gateway.uplinkStatus()
         let collection = await gateway.collection()
         return answer(
             .ok,
@@ -87,6 +88,8 @@ public struct LocalAPI: Sendable {
                 "uplink": .object([
                     "condition": .string(uplink.condition), "ledger_queued": .integer(uplink.ledgerQueued),
                     "telemetry_queued": .integer(uplink.telemetryQueued),
+                    "ledger_withheld": .integer(uplink.ledgerWithheld),
+                    "telemetry_refused": .integer(uplink.telemetryRefused),
                     "problem": uplink.problem.map(JSONValue.string) ?? .null,
                 ]),
             ]))
@@ -94,7 +97,7 @@ public struct LocalAPI: Sendable {
 
     private func meters() async -> Response {
         let status = await gateway.site.status()
-        let uplink = gateway.uplinkStatus
+        let uplink = await gateway.uplinkStatus()
         return answer(
             .ok,
             .object([

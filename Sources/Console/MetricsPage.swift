@@ -84,7 +84,7 @@ struct MetricsPage: Sendable {
 
     private static func addSite(_ gateway: RunningGateway, to page: inout Page) async {
         let status = await gateway.site.status()
-        let uplink = gateway.uplinkStatus
+        let uplink = await gateway.uplinkStatus()
         page.family("meterkeep_circuits", .gauge, "Circuits installed.") { $0([:], "\(status.circuits.count)") }
         page.family("meterkeep_circuits_answering", .gauge, "Circuits whose meter answers.") { add in
             add([:], "\(status.circuits.count { $0.noData == nil && $0.reading != nil })")
@@ -99,6 +99,12 @@ struct MetricsPage: Sendable {
         page.family("meterkeep_uplink_queued", .gauge, "Records that wait for the platform.") { add in
             add(["log": "ledger"], "\(uplink.ledgerQueued)")
             add(["log": "telemetry"], "\(uplink.telemetryQueued)")
+        }
+        page.family("meterkeep_uplink_withheld", .gauge, "Ledger records whose content the platform refused.") { add in
+            add([:], "\(uplink.ledgerWithheld)")
+        }
+        page.family("meterkeep_uplink_refused_readings_total", .counter, "Readings that the platform refused.") { add in
+            add([:], "\(uplink.telemetryRefused)")
         }
     }
 

@@ -22,6 +22,8 @@ public final class FaultSwitch: Sendable {
         case cut
         /// All is done, then the connection is cut: the answer is lost.
         case cutAfter
+        /// 400 to each batch in which this text is: a record that the platform cannot take.
+        case poison(String)
     }
 
     private struct Setting {
@@ -49,9 +51,16 @@ public final class FaultSwitch: Sendable {
         return .object(Dictionary(uniqueKeysWithValues: shown))
     }
 
+    /// Whether a batch holds what the platform is to choke on.
+    func poisons(_ bytes: [UInt8]) -> Bool {
+        guard case .poison(let text)? = state.withLock({ $0[.batches]?.fault }) else { return false }
+        return String(decoding: bytes, as: UTF8.self).contains(text)
+    }
+
     private func next(_ target: Target) -> Fault? {
         state.withLock { settings in
             guard var setting = settings[target] else { return nil }
+            if case .poison = setting.fault { return nil }
             setting.left -= 1
             settings[target] = setting.left > 0 ? setting : nil
             return setting.fault
@@ -73,6 +82,7 @@ public final class FaultSwitch: Sendable {
         case .slow(let milliseconds):
             try await Task.sleep(for: .milliseconds(milliseconds))
             return try await answer()
+        case .poison: return try await answer()
         case .cut: try await cut(channel)
         case .cutAfter:
             _ = try await answer()
@@ -93,6 +103,7 @@ public final class FaultSwitch: Sendable {
         let status = try reader.optionalInteger("status") ?? 503
         let retryAfter = try reader.optionalText("retry_after")
         let milliseconds = try reader.optionalInteger("milliseconds") ?? 5_000
+        let text = try reader.optionalText("text") ?? ""
         let count = try reader.optionalInteger("count") ?? .max
         try reader.finish()
         guard (400...599).contains(status), (0...600_000).contains(milliseconds), count > 0 else {
@@ -107,8 +118,11 @@ public final class FaultSwitch: Sendable {
             case "slow": .slow(milliseconds: milliseconds)
             case "cut": .cut
             case "cut_after": .cutAfter
+            case "poison" where !text.isEmpty: .poison(text)
             default:
-                throw FieldProblem(field: "fault.fault", reason: "is none of none, status, wrong, slow, cut, cut_after")
+                throw FieldProblem(
+                    field: "fault.fault",
+                    reason: "is none of none, status, wrong, slow, cut, cut_after, poison (which needs a text)")
             }
         set(fault, on: target, count: count)
     }

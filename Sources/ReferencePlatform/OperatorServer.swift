@@ -21,6 +21,7 @@ public struct OperatorServer: Sendable {
                     "ledger_through": .integer(gateway.ledgerThrough),
                     "telemetry_through": .integer(gateway.telemetryThrough), "heard_at_ms": .integer(gateway.heardAt),
                     "faults": .integer(gateway.faults), "last_fault": .string(gateway.lastFault),
+                    "withheld": .integer(gateway.withheld),
                 ])
             }
             return PlatformServer.answer(.ok, .array(gateways))
@@ -41,6 +42,7 @@ public struct OperatorServer: Sendable {
                     "gateway": .string(account.gateway), "account": .string(account.account),
                     "balance_microunits": .integer(account.balance.microunits),
                     "last_recharge": .integer(account.lastRechargeNumber), "alarm": .string(account.alarm),
+                    "certain": .boolean(account.isCertain),
                 ])
             }
             return PlatformServer.answer(.ok, .array(accounts))

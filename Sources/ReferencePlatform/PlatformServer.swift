@@ -136,6 +136,7 @@ public struct PlatformServer: Sendable {
                 message: "bodies are taken as they are or with gzip, not \(other)")
         }
         do {
+            if faults.poisons(bytes) { throw BatchProblem.malformed("a fault was asked for") }
             let batch = try Batch(bytes: bytes)
             guard batch.form.contentType == request.headers[.contentType] else {
                 throw BatchProblem.malformed("the Content-Type is not that of the batch's version")

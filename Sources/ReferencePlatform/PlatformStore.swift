@@ -24,6 +24,8 @@ public struct GatewaySummary: Hashable, Sendable {
     public let faults: Int64
     /// The latest of them; empty where there is none.
     public let lastFault: String
+    /// Ledger records whose content is not here.
+    public let withheld: Int64
 }
 
 /// The latest of one meter.
@@ -44,6 +46,8 @@ public struct AccountSummary: Hashable, Sendable {
     public let lastRechargeNumber: Int64
     /// The last alarm or breaker event.
     public let alarm: String
+    /// False while a record is withheld that may be this account's, and no later posting tells its balance.
+    public let isCertain: Bool
 }
 
 /// A command with what the gateway said of it.
@@ -83,6 +87,11 @@ public final class PlatformStore: Sendable {
             gateway TEXT NOT NULL, epoch TEXT NOT NULL, log TEXT NOT NULL, sequence INTEGER NOT NULL,
             bytes TEXT NOT NULL, PRIMARY KEY (gateway, epoch, log, sequence)
         ) STRICT, WITHOUT ROWID;
+        -- Records of which there is a place and a hash, but no content yet.
+        CREATE TABLE IF NOT EXISTS withheld (
+            gateway TEXT NOT NULL, epoch TEXT NOT NULL, sequence INTEGER NOT NULL, reason TEXT NOT NULL,
+            PRIMARY KEY (gateway, epoch, sequence)
+        ) STRICT, WITHOUT ROWID;
         -- Readings as they came, many in a row: the batch's own columns, without records that were there already.
         CREATE TABLE IF NOT EXISTS readings (
             gateway TEXT NOT NULL, epoch TEXT NOT NULL, last INTEGER NOT NULL, first INTEGER NOT NULL,
@@ -92,9 +101,10 @@ public final class PlatformStore: Sendable {
             gateway TEXT NOT NULL, name TEXT NOT NULL, balance INTEGER NOT NULL, last_recharge INTEGER NOT NULL,
             alarm TEXT NOT NULL DEFAULT 'none', PRIMARY KEY (gateway, name)
         ) STRICT, WITHOUT ROWID;
-        CREATE TABLE IF NOT EXISTS meter (
+        -- The newest reading of each meter, by its number.
+        CREATE TABLE IF NOT EXISTS latest (
             gateway TEXT NOT NULL, name TEXT NOT NULL, epoch TEXT NOT NULL, sequence INTEGER NOT NULL,
-            heard_at INTEGER NOT NULL, reading TEXT NOT NULL, PRIMARY KEY (gateway, name)
+            heard_at INTEGER NOT NULL, PRIMARY KEY (gateway, name)
         ) STRICT, WITHOUT ROWID;
         CREATE TABLE IF NOT EXISTS command (
             gateway TEXT NOT NULL, position INTEGER NOT NULL, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
@@ -163,6 +173,8 @@ public final class PlatformStore: Sendable {
                 """, arguments: [gateway.rawValue])
     }
 
+    func read<Value>(_ work: (Database) throws -> Value) throws -> Value { try queue.read(work) }
+
     /// Work on the queue of commands, in one transaction.
     func write<Value>(_ work: (Database) throws -> Value) throws -> Value { try queue.write(work) }
 
@@ -192,27 +204,15 @@ public final class PlatformStore: Sendable {
                             AS telemetry,
                         coalesce((SELECT sum(count) FROM fault WHERE gateway = name), 0) AS fault_count,
                         coalesce((SELECT what FROM fault WHERE gateway = name ORDER BY last_at DESC LIMIT 1), '')
-                            AS last_fault
+                            AS last_fault,
+                        (SELECT count(*) FROM withheld WHERE gateway = name) AS withheld
                     FROM gateway ORDER BY name
                     """
             ).map {
                 GatewaySummary(
                     gateway: $0["name"], epoch: $0["epoch"], ledgerThrough: $0["ledger"],
                     telemetryThrough: $0["telemetry"], heardAt: $0["heard_at"], faults: $0["fault_count"],
-                    lastFault: $0["last_fault"])
-            }
-        }
-    }
-
-    public func meters() throws -> [MeterSummary] {
-        try queue.read { database in
-            try Row.fetchAll(database, sql: "SELECT * FROM meter ORDER BY gateway, name").map { row in
-                let reading = try StrictJSON.parse(row["reading"] as String).object ?? [:]
-                let values = reading["values"]?.object ?? [:]
-                return MeterSummary(
-                    gateway: row["gateway"], meter: row["name"], heardAt: row["heard_at"],
-                    readAt: reading["at"]?.object?["wall_ms"]?.integer ?? 0,
-                    values: values.compactMapValues(\.integer))
+                    lastFault: $0["last_fault"], withheld: $0["withheld"])
             }
         }
     }
@@ -225,8 +225,9 @@ public final class PlatformStore: Sendable {
                 sql: """
                     SELECT name AS gateway, NULL AS meter, heard_at FROM gateway WHERE heard_at < ?1
                     UNION ALL
-                    SELECT meter.gateway, meter.name, meter.heard_at FROM meter JOIN gateway ON gateway.name = gateway
-                    WHERE meter.heard_at < ?1 AND gateway.heard_at >= ?1
+                    SELECT latest.gateway, latest.name, latest.heard_at FROM latest
+                    JOIN gateway ON gateway.name = gateway
+                    WHERE latest.heard_at < ?1 AND gateway.heard_at >= ?1
                     ORDER BY 1, 2
                     """, arguments: [moment.millisecondsSince1970]
             ).map { ($0["gateway"], $0["meter"], $0["heard_at"]) }
@@ -235,10 +236,21 @@ public final class PlatformStore: Sendable {
 
     public func accounts() throws -> [AccountSummary] {
         try queue.read { database in
-            try Row.fetchAll(database, sql: "SELECT * FROM account ORDER BY gateway, name").map {
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT account.*, NOT EXISTS (
+                        SELECT 1 FROM withheld WHERE withheld.gateway = account.gateway AND NOT EXISTS (
+                            SELECT 1 FROM record WHERE record.gateway = account.gateway
+                                AND record.epoch = withheld.epoch AND record.log = 'ledger'
+                                AND record.sequence > withheld.sequence
+                                AND json_extract(record.bytes, '$.posting.account') = account.name)) AS certain
+                    FROM account ORDER BY gateway, name
+                    """
+            ).map {
                 AccountSummary(
                     gateway: $0["gateway"], account: $0["name"], balance: Money(microunits: $0["balance"]),
-                    lastRechargeNumber: $0["last_recharge"], alarm: $0["alarm"])
+                    lastRechargeNumber: $0["last_recharge"], alarm: $0["alarm"], isCertain: $0["certain"])
             }
         }
     }

@@ -49,19 +49,18 @@ extension RecordIntake {
 
     /// The latest reading of each meter.
     func followMeters(_ entries: [TelemetryEntry]) throws {
-        var latest: [MeterID: ReadingRow] = [:]
-        for case .row(let row) in entries { latest[row.meter] = row }
-        let known = try Row.fetchAll(
-            database, sql: "SELECT name, epoch, sequence FROM meter WHERE gateway = ?",
-            arguments: [batch.gateway.rawValue]
-        ).reduce(into: [String: Int64]()) { known, row in
-            if row["epoch"] == batch.epoch { known[row["name"]] = row["sequence"] }
-        }
-        for (meter, row) in latest where row.sequence > known[meter.rawValue] ?? 0 {
-            try database.cachedStatement(sql: "INSERT OR REPLACE INTO meter VALUES (?, ?, ?, ?, ?, ?)").execute(
+        let note = try database.cachedStatement(
+            sql: """
+                INSERT INTO latest VALUES (?, ?, ?, ?, ?)
+                ON CONFLICT (gateway, name) DO UPDATE SET epoch = excluded.epoch, sequence = excluded.sequence,
+                    heard_at = excluded.heard_at
+                WHERE excluded.epoch <> latest.epoch OR excluded.sequence > latest.sequence
+                """)
+        var seen: Set<MeterID> = []
+        for case .row(let row) in entries.reversed() where seen.insert(row.meter).inserted {
+            try note.execute(
                 arguments: [
-                    batch.gateway.rawValue, meter.rawValue, batch.epoch, row.sequence, now.millisecondsSince1970,
-                    TelemetryRecord(sequence: row.sequence, body: .reading(row.reading)).json.canonicalText,
+                    batch.gateway.rawValue, row.meter.rawValue, batch.epoch, row.sequence, now.millisecondsSince1970,
                 ])
         }
     }

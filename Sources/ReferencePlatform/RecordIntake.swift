@@ -36,7 +36,8 @@ struct RecordIntake {
         guard let sequence = json.object?["seq"]?.integer else { throw BatchProblem.malformed("a record without seq") }
         let bytes = json.canonicalText
         if sequence <= through {
-            try checkKnown(sequence, bytes)
+            guard try !isKnown(sequence, bytes) else { return }
+            try complete(sequence, json)
             return
         }
         if json.isWithheldRecord { try takeWithheld(json) } else { try takeLedger(json) }
@@ -70,16 +71,17 @@ struct RecordIntake {
             ])
     }
 
-    /// A record that was taken before must be the same now, byte for byte; or the one that was withheld in its
-    /// place.
-    private func checkKnown(_ sequence: Int64, _ bytes: String) throws {
+    /// A record that was taken before must be the same now, byte for byte.
+    /// - Returns: false where it was withheld then, and is whole now.
+    private func isKnown(_ sequence: Int64, _ bytes: String) throws -> Bool {
         let known = try String.fetchOne(
             database,
             sql: "SELECT bytes FROM record WHERE gateway = ? AND epoch = ? AND log = ? AND sequence = ?",
             arguments: [batch.gateway.rawValue, batch.epoch, batch.log.rawValue, sequence])
         // Not `==`, which takes different bytes of the same letter for the same text.
-        guard let known, !known.utf8.elementsEqual(bytes.utf8) else { return }
+        guard let known, !known.utf8.elementsEqual(bytes.utf8) else { return true }
         guard try Self.hash(known) == Self.hash(bytes) else { throw another(sequence) }
+        return try StrictJSON.parse(bytes).isWithheldRecord
     }
 
     func another(_ sequence: Int64) -> BatchProblem {
@@ -98,6 +100,9 @@ struct RecordIntake {
         do { record = try WithheldRecord(json: json) } catch { throw BatchProblem.malformed("\(error)") }
         try checkFollows(record.sequence, record.previous)
         hash = record.hash
+        try database.execute(
+            sql: "INSERT OR REPLACE INTO withheld VALUES (?, ?, ?, ?)",
+            arguments: [batch.gateway.rawValue, batch.epoch, record.sequence, record.reason])
         try PlatformStore.noteFault(
             of: batch.gateway, "record \(record.sequence) was withheld: \(record.reason)", now: now, in: database)
     }
@@ -116,6 +121,10 @@ struct RecordIntake {
         do { record = try LedgerRecord(json: json) } catch { throw BatchProblem.malformed("\(error)") }
         try checkFollows(record.sequence, record.previous)
         hash = record.hash
+        try follow(record)
+    }
+
+    func follow(_ record: LedgerRecord) throws {
         switch record.body {
         case .posting(let posting):
             try database.execute(

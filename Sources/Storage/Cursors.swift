@@ -4,7 +4,8 @@ internal import GRDB
 enum Cursors {
     /// 0 before the first acknowledgement.
     static func position(of consumer: String, in database: Database) throws -> Int64 {
-        let row = try Row.fetchOne(database, sql: "SELECT * FROM cursor WHERE consumer = ?", arguments: [consumer])
+        let select = try database.cachedStatement(sql: "SELECT * FROM cursor WHERE consumer = ?")
+        let row = try Row.fetchOne(select, arguments: [consumer])
         guard let row else { return 0 }
         try RowSeal.check(row, of: .cursor)
         return try row.need("through")
@@ -14,6 +15,10 @@ enum Cursors {
     /// none.
     static func advance(_ consumer: String, through sequence: Int64, last: Int64, in database: Database) throws {
         guard sequence > (try position(of: consumer, in: database)), sequence <= last else { return }
+        try put(consumer, at: sequence, in: database)
+    }
+
+    static func put(_ consumer: String, at sequence: Int64, in database: Database) throws {
         try database.execute(
             sql: """
                 INSERT INTO cursor (consumer, through) VALUES (?, ?)

@@ -1,7 +1,7 @@
 /// The tables of `ledger.db`. Amounts are micro-units, energy Wh (volume litres), times milliseconds.
 enum LedgerLayout {
     /// "MKLG" is what marks the file.
-    static let layout = DatabaseLayout(applicationID: 0x4D4B_4C47, steps: [first, settings])
+    static let layout = DatabaseLayout(applicationID: 0x4D4B_4C47, steps: [first, settings, withheld])
 
     private static let first = """
         -- One row: what holds for the whole file.
@@ -193,6 +193,15 @@ enum LedgerLayout {
             document TEXT,
             seal INTEGER NOT NULL DEFAULT 0,
             UNIQUE (kind, subject)
+        ) STRICT;
+        """
+
+    private static let withheld = """
+        -- Records whose content the platform refused: it has their places in the chain, and gets them again.
+        CREATE TABLE withheld (
+            sequence INTEGER PRIMARY KEY CHECK (sequence > 0),
+            reason TEXT NOT NULL,
+            seal INTEGER NOT NULL DEFAULT 0
         ) STRICT;
         """
 }

@@ -172,12 +172,18 @@ public final class LedgerStore: Sendable {
     }
 
     /// Moves a consumer's cursor forward; an acknowledgement that is old, or ahead of the log, is none.
-    public func advanceCursor(of consumer: String, through sequence: Int64) throws(StorageError) {
+    /// - Parameter withheld: records that it acknowledged without their content.
+    public func advanceCursor(
+        of consumer: String, through sequence: Int64, withheld: [Refusal] = []
+    ) throws(StorageError) {
         Failpoint.cursorBeforeAdvance.pass()
         defer { Failpoint.cursorAfterAdvance.pass() }
         try handle.write { database in
             let last = try LedgerWriter.head(database).sequence
             try Cursors.advance(consumer, through: sequence, last: last, in: database)
+            for refusal in withheld where refusal.sequence <= last {
+                try WithheldTable.put(refusal, in: database)
+            }
         }
     }
 

@@ -5,14 +5,14 @@ internal import UplinkProtocol
 /// Tables whose rows are not records of the chain. Each row carries a checksum, its seal, so that a
 /// flipped bit in a price or a limit is found as surely as one in a posting.
 enum SealedTable: String, CaseIterable {
-    case boot, actor, book, meter, account, circuit, command, recharge, opening, cursor, setting
+    case boot, actor, book, meter, account, circuit, command, recharge, opening, cursor, setting, withheld
     case sealedMonth = "sealed_month"
     case name
     case telemetryHead = "telemetry_head"
 
     static let ofLedger: [SealedTable] = [
         .boot, .actor, .book, .meter, .account, .circuit, .command, .recharge, .opening, .cursor,
-        .sealedMonth, .setting,
+        .sealedMonth, .setting, .withheld,
     ]
 
     /// The primary key.
@@ -21,7 +21,7 @@ enum SealedTable: String, CaseIterable {
         case .boot, .actor, .book, .meter, .command, .name: "id"
         case .telemetryHead: "only_row"
         case .account, .circuit, .setting: "key"
-        case .recharge, .opening: "sequence"
+        case .recharge, .opening, .withheld: "sequence"
         case .cursor: "consumer"
         case .sealedMonth: "last_sequence"
         }

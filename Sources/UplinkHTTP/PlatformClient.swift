@@ -25,6 +25,7 @@ public final class PlatformClient: Sendable {
         /// Until the platform says that it does not take it.
         var packs = true
         var sendsColumns = true
+        var refusal: String?
     }
 
     private let address: PlatformAddress
@@ -35,6 +36,9 @@ public final class PlatformClient: Sendable {
     /// How long the platform is asked to hold the line while it has no command.
     public static let commandWaitSeconds = 25
     private static let largestAnswer = 1024 * 1024
+    /// What a platform says of a refusal is looked at so far, and shown so far.
+    private static let largestRefusal = 16 * 1024
+    private static let longestRefusal = 200
     /// Below it gzip gains nothing.
     private static let leastPacked = 512
 
@@ -56,6 +60,9 @@ public final class PlatformClient: Sendable {
 
     /// Why the certificates on the disk are not used, where they are not; those read before still are.
     public var certificateProblem: UplinkSetupError? { state.withLock { $0.problem } }
+
+    /// What the platform said, in its own words, when it last refused a batch; nil where it said nothing.
+    public var lastRefusal: String? { state.withLock { $0.refusal } }
 
     public func shutdown() async { await state.withLock { $0.clients }.shutDown() }
 
@@ -112,6 +119,10 @@ public final class PlatformClient: Sendable {
         do {
             let response = try await clients.batches.execute(request, timeout: ClientPair.uploadTimeout)
             let outcome = try await Self.read(response, answering: packed.batch)
+            if case .status = outcome {
+                let refusal = await Self.refusal(response)
+                state.withLock { $0.refusal = refusal }
+            }
             await clients.end()
             return (outcome, response.headers.contains(name: "Accept-Encoding"))
         } catch {
@@ -132,6 +143,14 @@ public final class PlatformClient: Sendable {
             return .invalidAnswer
         }
         return .acknowledged(answer)
+    }
+
+    /// `{"error": …}`, as the platform of `docs/uplink.md` says it. Whatever else there is, is for nobody.
+    private static func refusal(_ response: HTTPClientResponse) async -> String? {
+        guard let body = try? await response.body.collect(upTo: largestRefusal),
+            let said = try? StrictJSON.parse(Array(body.readableBytesView)).object?["error"]?.string
+        else { return nil }
+        return String(String(said.prefix(longestRefusal)).map { $0.isNewline ? " " : $0 })
     }
 
     /// Asks for the commands after a position; returns when there are some, or when the wait is over.

@@ -55,5 +55,10 @@ extension Batch {
     }
 
     /// Whether it holds a `WithheldRecord` and nothing else.
-    public var isWithheld: Bool { log == .ledger && count == 1 && records.first?.isWithheldRecord == true }
+    public var isWithheld: Bool { withheldReason != nil }
+
+    /// Why the one record that it is about is withheld; nil where none is.
+    public var withheldReason: String? {
+        log == .ledger && count == 1 ? records.first?.object?["withheld"]?.string : nil
+    }
 }

@@ -9,7 +9,7 @@ import UplinkProtocol
 struct LedgerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ledger", abstract: "Look at the money ledger.",
-        subcommands: [Show.self, Export.self, Verify.self, Release.self])
+        subcommands: [Show.self, Export.self, Verify.self, Release.self, Withheld.self, Resend.self])
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Print the statement of an account.")

@@ -101,6 +101,9 @@ struct Status: AsyncParsableCommand {
             "uplink    \(uplink["condition"]?.string ?? "?"), \(uplink["ledger_queued"]?.integer ?? 0) ledger records "
                 + "and \(uplink["telemetry_queued"]?.integer ?? 0) readings wait")
         if let problem = uplink["problem"]?.string { print("          \(problem)") }
+        if let withheld = uplink["ledger_withheld"]?.integer, withheld > 0 {
+            print("          the platform refused \(withheld) ledger records; see: meterkeep ledger withheld")
+        }
         let today = status["collection"]?.object?["today"]?.object ?? [:]
         if let share = today["per_mille"]?.integer {
             print(

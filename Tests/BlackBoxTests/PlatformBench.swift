@@ -9,14 +9,7 @@ extension Bench {
         let certificates = try Program.run(
             "meterkeep-platform", ["make-certificates", "\(folder)/tls", "--gateway", "G-1"])
         #expect(certificates.code == 0)
-        let platform = try Program(
-            "meterkeep-platform",
-            [
-                "serve", "--database", "\(folder)/platform.db", "--authority", "\(folder)/tls/ca.pem",
-                "--certificate", "\(folder)/tls/platform.pem", "--key", "\(folder)/tls/platform.key",
-                "--port", "0", "--port-file", "\(folder)/port", "--socket", "\(folder)/platform.sock",
-            ])
-        try platform.waitFor("ready")
+        let platform = try servePlatform(port: "0")
         try write(
             "gateway.yaml",
             configuration(
@@ -26,6 +19,19 @@ extension Bench {
                     key: tls/G-1.key, batch_records: \(batchRecords) }
                     \(extra)
                     """))
+        return platform
+    }
+
+    /// The platform once more, as it was left.
+    func servePlatform(port: String) throws -> Program {
+        let platform = try Program(
+            "meterkeep-platform",
+            [
+                "serve", "--database", "\(folder)/platform.db", "--authority", "\(folder)/tls/ca.pem",
+                "--certificate", "\(folder)/tls/platform.pem", "--key", "\(folder)/tls/platform.key",
+                "--port", port, "--port-file", "\(folder)/port", "--socket", "\(folder)/platform.sock",
+            ])
+        try platform.waitFor("ready")
         return platform
     }
 
@@ -119,5 +125,21 @@ extension Bench {
             program.signal(SIGTERM)
             _ = program.finish()
         }
+    }
+
+    func freePort() throws -> Int {
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(listener) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listener, $0, length) == 0 && getsockname(listener, $0, &length) == 0
+            }
+        }
+        try #require(isBound)
+        return Int(in_port_t(bigEndian: address.sin_port))
     }
 }

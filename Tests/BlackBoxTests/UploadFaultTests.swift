@@ -43,6 +43,121 @@ struct UploadFaultTests {
         bench.end(daemon, platform, simulator)
     }
 
+    @Test("a ledger record that the platform cannot take: the rest comes, an operator sees it, and it comes after all")
+    func withheld() throws {
+        let bench = try Bench()
+        let simulator = try bench.startSimulator()
+        let port = try bench.freePort()
+        let platform = try bench.startPlatform(extra: "metrics: { port: \(port) }")
+        let daemon = try bench.startDaemon()
+        try bench.install()
+        let socket = ["--socket", "\(bench.folder)/platform.sock"]
+        let keep = ["--socket", "\(bench.folder)/data.sock"]
+        func certain() throws -> JSONValue? {
+            try bench.platform("balances").first { $0["account"] == .string("A-2") }?["certain"]
+        }
+        try bench.until("the platform hears of the accounts") { try bench.platform("balances").count == 2 }
+        _ = try Program.run("meterkeep-platform", ["fault", "poison", "--text", "poisoned-1"] + socket)
+        // Both its posting and its answer name it.
+        try bench.sell("1", to: "2", id: "poisoned-1")
+        try bench.until("two records are withheld") { try bench.status("uplink", "ledger_withheld") == .integer(2) }
+        try bench.sell("1", to: "1", id: "sound-1")
+        try bench.until("what follows comes") {
+            try bench.platform("commands").contains {
+                $0["id"] == .string("sound-1") && $0["outcome"] == .string("applied")
+            }
+        }
+        #expect(try bench.platform("gateways").first?["withheld"] == .integer(2))
+        #expect(try certain() == .boolean(false))
+        // Seen by whoever looks, however they look.
+        #expect(try Program.run("meterkeep", ["status"] + keep).text.contains("the platform refused 2 ledger records"))
+        let doctor = try Program.run("meterkeep", ["doctor", "--config", "\(bench.folder)/gateway.yaml"])
+        #expect(doctor.text.contains("meterkeep ledger withheld"), "\(doctor.text)")
+        let metrics = try Data(contentsOf: try #require(URL(string: "http://127.0.0.1:\(port)/metrics")))
+        #expect(String(decoding: metrics, as: UTF8.self).contains("\nmeterkeep_uplink_withheld 2\n"))
+        let shown = try Program.run("meterkeep", ["ledger", "withheld"] + keep)
+        #expect(shown.code == 65 && shown.text.contains("posting recharge A-2 1.000000"), "\(shown.text)")
+        // Refused again, they stay; a restart forgets nothing.
+        let again = try Program.run("meterkeep", ["ledger", "withheld", "--offer"] + keep)
+        #expect(again.code == 65 && again.text.contains("0 taken, 2 refused again"), "\(again.text)")
+        daemon.signal(SIGKILL)
+        _ = daemon.finish()
+        let next = try bench.startDaemon()
+        #expect(try bench.status("uplink", "ledger_withheld") == .integer(2))
+        // The platform was mended.
+        _ = try Program.run("meterkeep-platform", ["fault", "none"] + socket)
+        let taken = try Program.run("meterkeep", ["ledger", "withheld", "--offer"] + keep)
+        #expect(taken.code == 0 && taken.text.contains("2 taken, 0 refused again"), "\(taken.text)")
+        #expect(try bench.status("uplink", "ledger_withheld") == .integer(0))
+        let gateway = try #require(try bench.platform("gateways").first)
+        #expect(gateway["withheld"] == .integer(0))
+        #expect(try certain() == .boolean(true))
+        let recharges = try bench.platform("ledger", "G-1", "A-2").compactMap {
+            $0["posting"]?.object?["command"]?.string
+        }
+        #expect(recharges == ["poisoned-1"])
+        #expect(
+            try bench.platform("commands").contains {
+                $0["id"] == .string("poisoned-1") && $0["outcome"] == .string("applied")
+            })
+        bench.end(next, platform, simulator)
+    }
+
+    @Test("a platform that was put back to an older state gets the ledger again from where it expects it")
+    func putBack() throws {
+        let bench = try Bench()
+        let simulator = try bench.startSimulator()
+        var platform = try bench.startPlatform()
+        let daemon = try bench.startDaemon()
+        try bench.install()
+        func through() throws -> Int64 { try bench.platform("gateways").first?["ledger_through"]?.integer ?? 0 }
+        func database(_ suffix: String) -> String { "\(bench.folder)/platform.db\(suffix)" }
+        try bench.until("the platform hears of the accounts") { try bench.platform("balances").count == 2 }
+        let port = try String(contentsOfFile: "\(bench.folder)/port", encoding: .utf8)
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+        bench.end(platform)
+        try FileManager.default.copyItem(atPath: database(""), toPath: database(".old"))
+        platform = try bench.servePlatform(port: port)
+        for id in ["r-1", "r-2"] {
+            try bench.sell("1", to: "1", id: id)
+            try bench.until("\(id) is answered") {
+                try bench.platform("commands").contains {
+                    $0["id"] == .string(id) && $0["outcome"] == .string("applied")
+                }
+            }
+        }
+        try bench.until("nothing waits") { try bench.status("uplink", "ledger_queued") == .integer(0) }
+        let before = try through()
+        bench.end(platform)
+        for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: database(suffix)) }
+        try FileManager.default.moveItem(atPath: database(".old"), toPath: database(""))
+        platform = try bench.servePlatform(port: port)
+        let old = try through()
+        #expect(old < before)
+        // Anything new makes the platform say what it expects.
+        try bench.write(
+            "command.json", #"{"kind":"breaker_mode","breaker_mode":{"circuits":["M-1"],"mode":"guarantee"}}"#)
+        _ = try Program.run(
+            "meterkeep", ["execute", "\(bench.folder)/command.json", "--socket", "\(bench.folder)/data.sock"])
+        try bench.until("it is said which record is expected") {
+            try bench.status("uplink", "problem")?.string?.hasSuffix("came, \(old + 1) was expected") ?? false
+        }
+        #expect(try bench.status("uplink", "condition") == .string("refused"))
+        let doctor = try Program.run("meterkeep", ["doctor", "--config", "\(bench.folder)/gateway.yaml"])
+        #expect(doctor.text.contains("meterkeep ledger resend --from"), "\(doctor.text)")
+        let resend = try Program.run(
+            "meterkeep", ["ledger", "resend", "--from", "\(old + 1)", "--socket", "\(bench.folder)/data.sock"])
+        #expect(resend.code == 0, "\(resend.text)")
+        try bench.until("the platform has it all again", within: 90) {
+            try through() > before && bench.status("uplink", "ledger_queued") == .integer(0)
+        }
+        let recharges = try bench.platform("ledger", "G-1", "A-1").compactMap {
+            $0["posting"]?.object?["command"]?.string
+        }
+        #expect(recharges == ["r-1", "r-2"])
+        bench.end(daemon, platform, simulator)
+    }
+
     @Test("after an outage the newest readings come before the backlog is through")
     func liveFirst() throws {
         let bench = try Bench()

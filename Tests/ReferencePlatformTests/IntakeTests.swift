@@ -63,6 +63,39 @@ struct IntakeTests {
                 == .doesNotFollow("record 2 of the ledger log was another one before"))
     }
 
+    @Test("a record that was withheld may come whole later: it counts once, and not over what is newer")
+    func completed() throws {
+        let platform = try TemporaryStore()
+        let ledger = try GatewayLedger(recharges: 4)
+        func account() throws -> AccountSummary { try #require(try platform.store.accounts().first) }
+        func send(_ range: ClosedRange<Int64>, withheld: Bool = false) throws {
+            let batch = try ledger.batch(range)
+            _ = try platform.store.take(withheld ? try #require(batch.withholding(reason: "no")) : batch, now: noon)
+        }
+        try send(1...1)
+        try send(2...2, withheld: true)
+        #expect(try account().balance == Money(microunits: 1_000_000))
+        #expect(try account().isCertain == false)
+        #expect(try platform.store.gateways().first?.withheld == 1)
+        try send(2...2)
+        #expect(try account().balance == Money(microunits: 2_000_000))
+        #expect(try account().isCertain)
+        try send(3...3, withheld: true)
+        // The next posting tells the balance after all of them.
+        try send(4...4)
+        #expect(try account().isCertain)
+        for _ in 0..<2 { try send(3...3) }
+        // Withheld again by a gateway that did not hear the answer: what is here stays.
+        try send(3...3, withheld: true)
+        #expect(try account().balance == Money(microunits: 4_000_000))
+        #expect(try platform.store.gateways().first?.withheld == 0)
+        #expect(try platform.store.ledger(gateway: "G-1", account: "A-1").count == 4)
+        // Nothing else passes for it.
+        var forged = try GatewayLedger(recharges: 1)
+        forged.recharge(microunits: 7)
+        #expect(problem { _ = try platform.store.take(try forged.batch(2...2), now: noon) } != nil)
+    }
+
     @Test("the head must be at or after the batch, and be the record that was taken")
     func head() throws {
         let platform = try TemporaryStore()

@@ -81,7 +81,7 @@ struct SettingTests {
         let head = try store.head()
         try store.close()
         try DatabaseQueue(path: directory.path + "/ledger.db").write { database in
-            try database.execute(sql: "DROP TABLE setting; PRAGMA user_version = 1")
+            try database.execute(sql: "DROP TABLE setting; DROP TABLE withheld; PRAGMA user_version = 1")
         }
         let again = try SampleSite.store(in: directory)
         #expect(try again.head() == head)

@@ -156,11 +156,14 @@ public struct UplinkState: Hashable, Sendable {
     public let condition: String?
     public let problem: String?
     public let ledgerQueued: Int64
+    /// Records whose content the platform refused.
+    public let ledgerWithheld: Int64
 
     public init(
         url: String, proxy: String? = nil, reach: UplinkReach?, condition: String? = nil, problem: String? = nil,
-        ledgerQueued: Int64 = 0
+        ledgerQueued: Int64 = 0, ledgerWithheld: Int64 = 0
     ) {
+        self.ledgerWithheld = ledgerWithheld
         self.url = url
         self.proxy = proxy
         self.reach = reach

@@ -67,7 +67,15 @@ extension Diagnosis {
 
     static func uplinkComplaints(_ findings: Findings) -> [Complaint] {
         guard let uplink = findings.uplink else { return [] }
-        if let reach = uplink.reach { return complaints(uplink, reach) }
+        return wayComplaints(uplink) + withheldComplaints(uplink)
+    }
+
+    private static func wayComplaints(_ uplink: UplinkState) -> [Complaint] {
+        if let reach = uplink.reach {
+            let complaints = complaints(uplink, reach)
+            // It may answer, and still take nothing.
+            return complaints.isEmpty ? refusalComplaints(uplink) : complaints
+        }
         guard let condition = uplink.condition, condition != "up", condition != "idle", condition != "off" else {
             return []
         }
@@ -77,6 +85,36 @@ extension Diagnosis {
                 "the platform is \(condition.split(separator: "_").joined(separator: " "))"
                     + (uplink.problem.map { ": \($0)" } ?? ""),
                 ["\(uplink.ledgerQueued) records wait and are kept; nothing is lost meanwhile"])
+        ]
+    }
+
+    private static func refusalComplaints(_ uplink: UplinkState) -> [Complaint] {
+        guard uplink.condition == "refused" || uplink.condition == "answers_wrongly" else { return [] }
+        let problem = uplink.problem ?? "it does not say why"
+        var remedies = ["\(uplink.ledgerQueued) ledger records wait and are kept; nothing is lost meanwhile"]
+        if problem.contains("answered 409") {
+            remedies += [
+                "if it says that it expected an earlier record, it was put back to an older state: "
+                    + "meterkeep ledger resend --from THAT-RECORD",
+                "if it says that a record was another one before, this box's ledger was put back by hand: compare "
+                    + "the balances, then put a backup back with meterkeep restore, which begins a new epoch",
+            ]
+        } else {
+            remedies.append("tell the platform what it answers")
+        }
+        return [Complaint(.likely, uplink.url, "the platform does not take this box's records: \(problem)", remedies)]
+    }
+
+    private static func withheldComplaints(_ uplink: UplinkState) -> [Complaint] {
+        guard uplink.ledgerWithheld > 0 else { return [] }
+        return [
+            Complaint(
+                .certain, uplink.url,
+                "the platform refused \(uplink.ledgerWithheld) ledger records: it lacks their content",
+                [
+                    "which, and why: meterkeep ledger withheld",
+                    "once the platform was mended: meterkeep ledger withheld --offer; they are offered every hour too",
+                ])
         ]
     }
 

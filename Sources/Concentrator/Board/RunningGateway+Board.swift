@@ -40,14 +40,14 @@ extension RunningGateway {
     }
 
     /// Tells the lights how things are.
-    func tellLights(status: SiteStatus, isTurning: Bool) {
+    func tellLights(status: SiteStatus, uplink uplinkStatus: UplinkStatus, isTurning: Bool) {
         guard configuration.board?.lights.isEmpty == false else { return }
         let now = clock.monotonicNow()
         let lostBuses = busWatches.count { !$0.snapshot(at: now).isOpen }
         let uplink: BoxCondition.Uplink =
             switch uplinkStatus.condition {
             case "off": .none
-            case "up": .connected
+            case "up": uplinkStatus.ledgerWithheld > 0 ? .refused : .connected
             case "refused", "answers_wrongly": .refused
             default: .trying
             }
