@@ -11,7 +11,7 @@ fail() {
 }
 
 # Debian packages the build and the tests need, beside Swift itself.
-packages=(libmodbus-dev libgpiod-dev libsqlite3-dev zlib1g-dev libmosquitto-dev mosquitto mosquitto-clients openssl)
+packages=(libmodbus-dev libgpiod-dev libsqlite3-dev zlib1g-dev libmosquitto-dev mosquitto mosquitto-clients openssl tinyproxy)
 
 # Installs the packages that are missing, and nothing else. Needs root only when something is missing.
 install_packages() {

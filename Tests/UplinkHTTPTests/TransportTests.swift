@@ -115,6 +115,37 @@ struct TransportTests {
         }
     }
 
+    @Test("through tinyproxy, as Debian ships it; a wrong password brings nothing through")
+    func realProxy() async throws {
+        let certificates = try Certificates()
+        let proxy = try TinyProxy(in: certificates.folder)
+        // It ends with its last use.
+        defer { withExtendedLifetime(proxy) {} }
+        let proxyPort = proxy.port
+        try await withPlatform(certificates) { _, store, port in
+            let direct = certificates.address(port: port)
+            func address(_ user: String) -> PlatformAddress {
+                PlatformAddress(
+                    url: direct.url, authorityPath: direct.authorityPath, certificatePath: direct.certificatePath,
+                    keyPath: direct.keyPath, minimumTLS: .v13, proxy: "http://\(user)@127.0.0.1:\(proxyPort)")
+            }
+            let refused = try await withClient(address("box:wrong")) { await $0.send(try readings(1...3)) }
+            guard case .noAnswer = refused else {
+                Issue.record("answered: \(refused)")
+                return
+            }
+            #expect(try store.gateways().isEmpty)
+            let outcomes = try await withClient(address("box:secret")) { client in
+                (await client.send(try readings(1...3)), await client.commands(after: 0))
+            }
+            #expect(isAcknowledged(outcomes.0))
+            guard case .commands = outcomes.1 else {
+                Issue.record("\(outcomes.1)")
+                return
+            }
+        }
+    }
+
     @Test("what is no proxy's address", arguments: ["https://proxy:1", "proxy:3128", "http://proxy", ""])
     func noProxy(text: String) throws {
         let good = try Certificates().address(port: 1)

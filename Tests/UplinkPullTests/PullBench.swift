@@ -57,12 +57,12 @@ struct PullBench {
     }
 
     /// Runs the endpoint for as long as `work` takes. Registered: billing and archive, not stranger.
-    static func run(_ work: @Sendable (PullBench) async throws -> Void) async throws {
+    static func run(allowsTLS12: Bool = false, _ work: @Sendable (PullBench) async throws -> Void) async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "pull-\(UUID().uuidString.prefix(8))").path
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try CertificateMaker.make(in: folder, gateways: ["billing", "archive", "stranger"])
         let source = TableSource(gateway: try #require(GatewayID(rawValue: "G-1")))
-        let server = try PullServer(address: address(folder), source: source)
+        let server = try PullServer(address: address(folder, allowsTLS12: allowsTLS12), source: source)
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let (ports, port) = AsyncStream<Int>.makeStream()
@@ -81,10 +81,12 @@ struct PullBench {
         try await running.value
     }
 
-    static func address(_ folder: String, consumers: [String] = ["billing", "archive"]) -> PullAddress {
+    static func address(
+        _ folder: String, consumers: [String] = ["billing", "archive"], allowsTLS12: Bool = false
+    ) -> PullAddress {
         PullAddress(
             host: "localhost", port: 0, authorityPath: "\(folder)/ca.pem", certificatePath: "\(folder)/platform.pem",
-            keyPath: "\(folder)/platform.key", allowsTLS12: false,
+            keyPath: "\(folder)/platform.key", allowsTLS12: allowsTLS12,
             consumers: consumers.map { .init(name: $0, certificatePath: "\(folder)/\($0).pem") })
     }
 }
