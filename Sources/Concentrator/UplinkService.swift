@@ -1,7 +1,7 @@
 internal import Logging
 internal import Metering
 internal import Storage
-private import Synchronization
+internal import Synchronization
 internal import UplinkHTTP
 internal import UplinkProtocol
 
@@ -20,7 +20,7 @@ final class UplinkService: Sendable {
     let client: PlatformClient
     let gateway: GatewayID
     let site: SiteService
-    private let telemetry: TelemetryService
+    let telemetry: TelemetryService
     let ledgerEpoch: String
     private let batchRecords: Int
     private let bells: LogBells
@@ -29,19 +29,7 @@ final class UplinkService: Sendable {
     private let progress: Progress
     let logger: Logger
     private let renewal: RenewalService?
-    private let state = Mutex(State())
-
-    private struct State {
-        /// How each lane's last attempt ended, and what was wrong with it.
-        var lanes: [Lane: (condition: UplinkCondition, problem: String?)] = [:]
-        /// What is wrong beside the lanes.
-        var problem: String?
-        var refusedReadings: Int64 = 0
-        /// How often the ledger's cursor was put back.
-        var rewinds = 0
-    }
-
-    private var rewindCount: Int { state.withLock { $0.rewinds } }
+    let state = Mutex(State())
 
     /// The consumer whose cursors these loops move.
     static let consumer = "push"
@@ -67,24 +55,6 @@ final class UplinkService: Sendable {
         self.logger = logger
     }
 
-    /// How it is now.
-    func status() async -> UplinkStatus {
-        var status = state.withLock { state in
-            // The worst: one lane that goes says nothing of the others.
-            let worst = state.lanes.values.max { $0.condition.gravity < $1.condition.gravity }
-            var status = UplinkStatus()
-            status.condition = (worst?.condition ?? .idle).rawValue
-            status.problem = worst?.problem ?? state.problem
-            status.telemetryRefused = state.refusedReadings
-            return status
-        }
-        if let problem = client.certificateProblem { status.problem = problem.description }
-        status.ledgerQueued = await site.queued(for: Self.consumer)
-        status.ledgerWithheld = await site.withheldCount()
-        status.telemetryQueued = await telemetry.queued(for: Self.consumer)
-        return status
-    }
-
     /// Runs until the task is cancelled.
     func run() async {
         await withTaskGroup(of: Void.self) { group in
@@ -101,10 +71,14 @@ final class UplinkService: Sendable {
         var session = UplinkSession(fullBatch: batchRecords)
         var generator = SystemRandomNumberGenerator()
         var frozen: PlatformClient.Packed?
+        var ahead: BatchAhead?
         while !Task.isCancelled {
             progress.moved(.uplink, lane.rawValue, at: clock.monotonicNow())
             let heard = bell(lane).rings
             let rewinds = rewindCount
+            let following = ahead
+            ahead = nil
+            if frozen == nil { frozen = await following?.made.value }
             do {
                 if frozen == nil { frozen = try await nextBatch(of: lane, limit: session.batchLimit) }
             } catch {
@@ -114,17 +88,15 @@ final class UplinkService: Sendable {
                 await bell(lane).wait(after: heard, longest: .seconds(1))
                 continue
             }
-            let limit = session.batchLimit
-            async let following = batch(behind: packed.batch, of: lane, limit: limit)
-            let outcome = await client.send(packed)
-            let ahead = await following
+            let next = batchAhead(of: packed.batch, in: lane, limit: session.batchLimit)
+            let outcome = await outcome(of: packed, sentAs: following)
             let action = session.record(outcome, of: packed.batch, using: &generator)
             note(outcome, of: lane, condition: session.condition)
             switch action {
             case .advance(let through, let refused):
                 do {
                     try await advance(lane, batch: packed.batch, through: through, refused: refused)
-                    frozen = ahead
+                    (frozen, ahead) = (nil, next)
                 } catch {
                     // Sent again: the platform takes each record once.
                     note(problem: error.description)
@@ -144,17 +116,27 @@ final class UplinkService: Sendable {
                 // What was frozen is no longer what is to be sent next.
                 if hasRewound() { frozen = nil }
             }
+            // Whether the platform got it or not: it is sent again when its turn comes.
+            if ahead == nil { await next?.cancel() }
         }
+        await ahead?.cancel()
     }
 
-    /// Of a backlog the next batch is made while one is under way. Nil where there is none yet.
-    private func batch(behind sent: Batch, of lane: Lane, limit: Int) async -> PlatformClient.Packed? {
+    private func outcome(of packed: PlatformClient.Packed, sentAs ahead: BatchAhead?) async -> SendOutcome {
+        if let outcome = await ahead?.outcome { return outcome }
+        return await client.send(packed)
+    }
+
+    /// Of a backlog the next batch is made and sent while one is under way. Nil where there is none yet.
+    private func batchAhead(of sent: Batch, in lane: Lane, limit: Int) -> BatchAhead? {
         guard lane == .telemetry, sent.count > limit / 2 else { return nil }
-        do {
-            return try await packed(try await outgoing.backlog(limit: limit, behind: sent.last))
-        } catch {
-            note(problem: error.description)
-            return nil
+        return BatchAhead(client: client) {
+            do throws(StorageError) {
+                return try await self.packed(try await self.outgoing.backlog(limit: limit, behind: sent.last))
+            } catch {
+                self.note(problem: error.description)
+                return nil
+            }
         }
     }
 
@@ -253,26 +235,6 @@ final class UplinkService: Sendable {
         }
     }
 
-    private func note(_ outcome: SendOutcome, of lane: Lane, condition: UplinkCondition) {
-        let problem = problem(outcome)
-        let changed = state.withLock { state in
-            defer {
-                state.lanes[lane] = (condition, problem)
-                if problem == nil { state.problem = nil }
-            }
-            return state.lanes[lane]?.condition != condition
-        }
-        guard changed else { return }
-        let metadata: Logger.Metadata = ["lane": "\(lane.rawValue)"]
-        if let problem {
-            logger.warning(
-                "nothing goes upstream; records wait",
-                metadata: metadata.merging(["reason": "\(problem)"]) { _, new in new })
-        } else {
-            logger.info("records go upstream", metadata: metadata)
-        }
-    }
-
     /// Sends the log again from a record on, to a platform that lost what it had.
     /// - Returns: whether it was acknowledged before.
     func sendAgain(from sequence: Int64) async throws(StorageError) -> Bool {
@@ -280,29 +242,5 @@ final class UplinkService: Sendable {
         state.withLock { $0.rewinds += 1 }
         bells.ledger.ring()
         return true
-    }
-
-    func problem(_ outcome: SendOutcome) -> String? {
-        switch outcome {
-        case .acknowledged: nil
-        case .invalidAnswer: "the answer is no acknowledgement"
-        case .status(let code, _): "the platform answered \(code)" + (client.lastRefusal.map { ": \($0)" } ?? "")
-        case .noAnswer(let reason): reason
-        }
-    }
-
-    private func note(problem: String) { state.withLock { $0.problem = problem } }
-}
-
-extension UplinkCondition {
-    /// The higher, the more a person should know of it.
-    fileprivate var gravity: Int {
-        switch self {
-        case .idle: 0
-        case .up: 1
-        case .unreachable: 2
-        case .answersWrongly: 3
-        case .refused: 4
-        }
     }
 }

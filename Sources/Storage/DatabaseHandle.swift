@@ -36,8 +36,10 @@ final class DatabaseHandle: Sendable {
         return access(path, W_OK) != 0 && errno == EROFS
     }
 
+    /// Several statements that nothing comes between: there is one connection, and `body` has it to itself. So no
+    /// transaction is opened, which would cost more than most of what is read.
     func read<Value>(_ body: (Database) throws -> Value) throws(StorageError) -> Value {
-        do { return try queue.read(body) } catch { throw noted(error) }
+        do { return try queue.unsafeRead(body) } catch { throw noted(error) }
     }
 
     /// For what SQLite does not do within a transaction.

@@ -19,7 +19,8 @@ struct LedgerWriter {
     }
 
     static func head(_ database: Database) throws -> ChainHead {
-        guard let row = try Row.fetchOne(database, sql: "SELECT last_sequence, last_hash FROM ledger_head"),
+        let select = try database.cachedStatement(sql: "SELECT last_sequence, last_hash FROM ledger_head")
+        guard let row = try Row.fetchOne(select),
             let bytes: Data = row.read("last_hash"), let hash = ChainHash(bytes: Array(bytes))
         else { throw DamagedContent("it has no head") }
         return ChainHead(sequence: try row.need("last_sequence"), hash: hash)

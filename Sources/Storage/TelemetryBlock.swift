@@ -32,10 +32,9 @@ enum TelemetryBlock {
         after sequence: Int64, limit: Int, endsWithBlock: Bool = false, names: TelemetryNames,
         resumes: inout [Resume], in database: Database
     ) throws -> [TelemetryEntry] {
-        let start = try Row.fetchOne(
-            database, sql: "SELECT last - count AS before, segment FROM block WHERE last > ? ORDER BY last LIMIT 1",
-            arguments: [sequence])
-        guard let start else { return [] }
+        let first = try database.cachedStatement(
+            sql: "SELECT last - count AS before, segment FROM block WHERE last > ? ORDER BY last LIMIT 1")
+        guard let start = try Row.fetchOne(first, arguments: [sequence]) else { return [] }
         var segment: Int64? = try start.need("segment")
         let before: Int64 = try start.need("before")
         var from = (segment ?? 0) - 1
@@ -47,10 +46,11 @@ enum TelemetryBlock {
         } else {
             segment = nil
         }
-        let rows = try Row.fetchCursor(
-            database, sql: "SELECT last, count, segment, packed FROM block WHERE last > ? ORDER BY last",
-            arguments: [from])
+        let select = try database.cachedStatement(
+            sql: "SELECT last, count, segment, packed FROM block WHERE last > ? ORDER BY last")
+        let rows = try Row.fetchCursor(select, arguments: [from])
         var entries: [TelemetryEntry] = []
+        entries.reserveCapacity(min(limit, mostReserved))
         while entries.count < limit, let row = try rows.next() {
             let last: Int64 = try row.need("last")
             let count: Int64 = try row.need("count")
@@ -73,6 +73,8 @@ enum TelemetryBlock {
         return entries.count > limit ? Array(entries.prefix(limit)) : entries
     }
 
+    /// Room that is made at once for a run of entries.
+    private static let mostReserved = 1024
     /// Consumers and lanes that read at the same time.
     private static let mostResumes = 4
 

@@ -207,10 +207,9 @@ public final class TelemetryStore: Sendable {
             let readings = try TelemetryBlock.entries(
                 after: sequence, limit: limit, endsWithBlock: endsWithBlock, names: names, resumes: &resumes,
                 in: database)
-            let gaps = try Row.fetchAll(
-                database, sql: "SELECT * FROM gap WHERE sequence > ? ORDER BY sequence LIMIT ?",
-                arguments: [sequence, limit]
-            ).map { row in
+            let select = try database.cachedStatement(
+                sql: "SELECT * FROM gap WHERE sequence > ? ORDER BY sequence LIMIT ?")
+            let gaps = try Row.fetchAll(select, arguments: [sequence, limit]).map { row in
                 TelemetryEntry.gap(
                     sequence: try row.need("sequence"), count: try row.need("count"), reason: try row.need("reason"))
             }

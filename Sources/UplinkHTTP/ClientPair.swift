@@ -1,5 +1,5 @@
 internal import AsyncHTTPClient
-private import Foundation
+private import Glibc
 internal import NIOCore
 private import Synchronization
 
@@ -69,16 +69,19 @@ final class ClientPair: Sendable {
 
 /// What tells whether a file was replaced.
 struct FileStamp: Hashable, Sendable {
-    private let changed: Date?
-    private let number: Int?
-    private let size: Int?
+    private let changed: [Int]
+    private let number: UInt
+    private let size: Int
 
     init(_ path: String) {
+        var status = stat()
         // A link is followed: certificates are often replaced by moving a link.
-        let target = URL(filePath: path).resolvingSymlinksInPath().path
-        let attributes = try? FileManager.default.attributesOfItem(atPath: target)
-        changed = attributes?[.modificationDate] as? Date
-        number = attributes?[.systemFileNumber] as? Int
-        size = attributes?[.size] as? Int
+        guard stat(path, &status) == 0 else {
+            (changed, number, size) = ([], 0, 0)
+            return
+        }
+        changed = [status.st_mtim.tv_sec, status.st_mtim.tv_nsec]
+        number = status.st_ino
+        size = status.st_size
     }
 }

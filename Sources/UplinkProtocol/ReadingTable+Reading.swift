@@ -33,33 +33,42 @@ enum ReadingTableReader {
         }
         try reader.finish()
         let above = try rowsAbove(meterColumn, meters: meters.count)
-        var rows = [[Int64]](repeating: [], count: count)
-        for index in rows.indices { rows[index].reserveCapacity(channels.count) }
-        for (place, column) in columns.enumerated() {
-            let differences = try numbers(column, "values")
-            guard differences.count == count else { throw uneven("values") }
-            for index in rows.indices {
-                let before = above[index] < 0 ? 0 : rows[above[index]][place]
-                let (value, overflow) = before.addingReportingOverflow(differences[index])
-                guard !overflow else { throw beyond("values") }
-                rows[index].append(value)
-            }
-        }
+        let values = try values(columns, above: above)
         var readings: [ReadingRow] = []
         readings.reserveCapacity(count)
-        for index in rows.indices {
+        for index in 0..<count {
             let (nanoseconds, isTooLong) = monotonic[index].multipliedReportingOverflow(by: 1_000_000)
             let (wall, isTooLate) = monotonic[index].addingReportingOverflow(shifts[index])
             guard !isTooLong, !isTooLate else { throw beyond("monotonic_ms") }
+            let start = index * channels.count
             readings.append(
                 ReadingRow(
                     sequence: sequences[index], meter: meters[Int(meterColumn[index])],
                     at: Timestamp(
                         boot: boot, monotonic: MonotonicTime(nanoseconds: nanoseconds),
                         wall: WallTime(millisecondsSince1970: wall), trust: trust), channels: channels,
-                    values: rows[index]))
+                    values: Array(values[start..<start + channels.count])))
         }
         return readings
+    }
+
+    /// The values of all rows, one row behind the other.
+    private static func values(_ columns: [JSONValue], above: [Int]) throws(FieldProblem) -> [Int64] {
+        let width = columns.count
+        // Before room is made for them.
+        guard columns.allSatisfy({ $0.array?.count == above.count }) else { throw uneven("values") }
+        var values = [Int64](repeating: 0, count: width * above.count)
+        for (place, column) in columns.enumerated() {
+            let differences = column.array ?? []
+            for (index, base) in above.enumerated() {
+                guard case .integer(let difference) = differences[index] else { throw noWholeNumber("values") }
+                let before = base < 0 ? 0 : values[base * width + place]
+                let (value, overflow) = before.addingReportingOverflow(difference)
+                guard !overflow else { throw beyond("values") }
+                values[index * width + place] = value
+            }
+        }
+        return values
     }
 
     private static func channels(_ reader: inout ObjectReader) throws(FieldProblem) -> [Channel] {
@@ -112,9 +121,7 @@ enum ReadingTableReader {
         var numbers: [Int64] = []
         numbers.reserveCapacity(list.count)
         for value in list {
-            guard case .integer(let number) = value else {
-                throw FieldProblem(field: "table.\(name)", reason: "holds something that is not a whole number")
-            }
+            guard case .integer(let number) = value else { throw noWholeNumber(name) }
             numbers.append(number)
         }
         return numbers
@@ -131,6 +138,10 @@ enum ReadingTableReader {
             sums.append(sum)
         }
         return sums
+    }
+
+    private static func noWholeNumber(_ name: String) -> FieldProblem {
+        FieldProblem(field: "table.\(name)", reason: "holds something that is not a whole number")
     }
 
     private static func uneven(_ name: String) -> FieldProblem {

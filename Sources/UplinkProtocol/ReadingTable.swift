@@ -8,11 +8,16 @@ struct ReadingTable {
     let channels: [Channel]
     private var meters: [MeterID] = []
     private var meterNumbers: [MeterID: Int] = [:]
-    private var rows: [ReadingRow] = []
-    /// For each row the one that its values are differences from; -1: from nothing.
-    private var above: [Int] = []
+    /// For each meter its latest row, of those below.
     private var latest: [Int] = []
+    // Row by row.
     private var meterColumn: [Int64] = []
+    private var sequences: [Int64] = []
+    private var milliseconds: [Int64] = []
+    private var clockShifts: [Int64] = []
+    /// The values of all rows, one row behind the other, and their differences from the row they are told against.
+    private var values: [Int64] = []
+    private var differences: [Int64] = []
 
     init(for row: ReadingRow) {
         boot = row.at.boot
@@ -26,30 +31,38 @@ struct ReadingTable {
 
     /// - Returns: false, and nothing is changed, where a difference is beyond 64 bits.
     mutating func append(_ row: ReadingRow) -> Bool {
-        let known = meterNumbers[row.meter]
-        let base = known.map { latest[$0] } ?? rows.count - 1
-        if base >= 0 {
-            for (value, before) in zip(row.values, rows[base].values)
-            where value.subtractingReportingOverflow(before).overflow { return false }
-        }
-        if let last = rows.last {
-            guard !row.at.milliseconds.subtractingReportingOverflow(last.at.milliseconds).overflow,
-                let shift = row.at.clockShift, let lastShift = last.at.clockShift,
+        let width = channels.count
+        guard row.values.count == width, let shift = row.at.clockShift else { return false }
+        if let last = milliseconds.last, let lastShift = clockShifts.last {
+            guard !row.at.milliseconds.subtractingReportingOverflow(last).overflow,
                 !shift.subtractingReportingOverflow(lastShift).overflow
             else { return false }
-        } else if row.at.clockShift == nil {
-            return false
         }
+        let known = meterNumbers[row.meter]
+        // A meter's first row is told against the row before it, whatever its meter.
+        let base = known.map { latest[$0] } ?? sequences.count - 1
+        let start = differences.count
+        for column in 0..<width {
+            let before = base < 0 ? 0 : values[base * width + column]
+            let (difference, overflow) = row.values[column].subtractingReportingOverflow(before)
+            guard !overflow else {
+                differences.removeLast(differences.count - start)
+                return false
+            }
+            differences.append(difference)
+        }
+        values += row.values
         let number = known ?? meters.count
         if known == nil {
             meterNumbers[row.meter] = number
             meters.append(row.meter)
             latest.append(0)
         }
-        latest[number] = rows.count
+        latest[number] = sequences.count
         meterColumn.append(Int64(number))
-        above.append(base)
-        rows.append(row)
+        sequences.append(row.sequence)
+        milliseconds.append(row.at.milliseconds)
+        clockShifts.append(shift)
         return true
     }
 
@@ -60,24 +73,24 @@ struct ReadingTable {
         bytes += ",\"channels\":".utf8
         bytes += JSONValue.array(channels.map { .string($0.name) }).canonicalBytes()
         bytes += ",\"clock_ms\":".utf8
-        writeDifferences(rows.lazy.map { $0.at.clockShift ?? 0 }, to: &bytes)
+        writeDifferences(clockShifts, to: &bytes)
         bytes += ",\"meter\":".utf8
         writeDifferences(meterColumn, to: &bytes)
         bytes += ",\"meters\":".utf8
         bytes += JSONValue.array(meters.map { .string($0.rawValue) }).canonicalBytes()
         bytes += ",\"monotonic_ms\":".utf8
-        writeDifferences(rows.lazy.map(\.at.milliseconds), to: &bytes)
+        writeDifferences(milliseconds, to: &bytes)
         bytes += ",\"seq\":".utf8
-        writeDifferences(rows.lazy.map(\.sequence), to: &bytes)
+        writeDifferences(sequences, to: &bytes)
         bytes += ",\"trust\":\"\(trust.rawValue)\",\"values\":[".utf8
         for column in channels.indices {
             if column > 0 { bytes.append(UInt8(ascii: ",")) }
             bytes.append(UInt8(ascii: "["))
-            for index in rows.indices {
-                if index > 0 { bytes.append(UInt8(ascii: ",")) }
-                let base = above[index]
-                let before = base < 0 ? 0 : rows[base].values[column]
-                (rows[index].values[column] &- before).appendDecimal(to: &bytes)
+            var place = column
+            while place < differences.count {
+                if place > column { bytes.append(UInt8(ascii: ",")) }
+                differences[place].appendDecimal(to: &bytes)
+                place += channels.count
             }
             bytes.append(UInt8(ascii: "]"))
         }
@@ -85,7 +98,7 @@ struct ReadingTable {
     }
 
     /// Each number less the one before it.
-    private func writeDifferences(_ numbers: some Sequence<Int64>, to bytes: inout [UInt8]) {
+    private func writeDifferences(_ numbers: [Int64], to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "["))
         var before: Int64?
         for number in numbers {
@@ -112,13 +125,17 @@ extension Int64 {
     func appendDecimal(to bytes: inout [UInt8]) {
         if self < 0 { bytes.append(UInt8(ascii: "-")) }
         var rest = magnitude
-        if rest < 10 {
-            bytes.append(UInt8(ascii: "0") + UInt8(rest))
+        let zero = UInt8(ascii: "0")
+        // Most differences are short.
+        if rest < 100 {
+            let (tens, ones) = rest.quotientAndRemainder(dividingBy: 10)
+            if tens > 0 { bytes.append(zero + UInt8(truncatingIfNeeded: tens)) }
+            bytes.append(zero + UInt8(truncatingIfNeeded: ones))
             return
         }
         let start = bytes.count
         while rest > 0 {
-            bytes.append(UInt8(ascii: "0") + UInt8(rest % 10))
+            bytes.append(zero + UInt8(truncatingIfNeeded: rest % 10))
             rest /= 10
         }
         var (low, high) = (start, bytes.count - 1)

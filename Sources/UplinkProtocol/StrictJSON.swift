@@ -115,9 +115,11 @@ public struct StrictJSON {
         let digits = position
         var value: Int64 = 0
         var isBeyond = false
-        while let byte = next, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) {
+        while position < bytes.count {
+            // Below the zero it wraps around to far above nine.
+            let digit = Int64(bytes[position] &- UInt8(ascii: "0"))
+            guard digit <= 9 else { break }
             position += 1
-            let digit = Int64(byte - UInt8(ascii: "0"))
             let (tenfold, overflow) = value.multipliedReportingOverflow(by: 10)
             // Downwards for a negative one: there is one more of them.
             let (sum, carry) =
@@ -127,8 +129,10 @@ public struct StrictJSON {
         }
         guard position > digits else { throw problem("a digit was expected") }
         if bytes[digits] == UInt8(ascii: "0"), position > digits + 1 { throw problem("a number with a leading zero") }
-        if let byte = next, [UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E")].contains(byte) {
+        switch next {
+        case UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E"):
             throw problem("a number that is not written as a whole one")
+        default: break
         }
         guard !isBeyond else { throw problem("a number beyond 64 bits") }
         return .integer(value)
