@@ -32,14 +32,18 @@ extension RunningGateway {
     /// - Parameter mayRestart: ends the daemon, to be started anew, where a key needs that.
     public func reload(mayRestart: Bool = false) async -> ReloadOutcome {
         guard beginReload() else { return .refused("the configuration is being read already; try again") }
-        defer { endReload() }
         notifier.reloading(status: "reading the configuration")
         let outcome = await readAndApply()
         if case .needsRestart(let keys) = outcome, mayRestart {
+            endReload()
             logger.notice("the daemon starts anew", metadata: ["keys": "\(keys.joined(separator: ", "))"])
             failure.set(.reload)
             return outcome
         }
+        note(refusal: outcome.refusal)
+        notifier.ready(status: await statusLine())
+        // Whoever reads what follows may ask for the next at once.
+        endReload()
         switch outcome {
         case .applied(let keys):
             logger.notice(
@@ -50,8 +54,6 @@ extension RunningGateway {
                 "the configuration is refused; the one before stays in use",
                 metadata: ["reason": "\(outcome.refusal ?? "")"])
         }
-        note(refusal: outcome.refusal)
-        notifier.ready(status: await statusLine())
         return outcome
     }
 
