@@ -1,63 +1,55 @@
 import Foundation
 
+/// A disk with a cache: what was synced is on it, what was written since may be lost.
+struct CachingDisk {
+    /// Contents by file name, as they are for good.
+    fileprivate(set) var files: [String: [UInt8]] = [:]
+    fileprivate var pending: [String: [DiskChange]] = [:]
+    private var unsyncedNames: Set<String> = []
+    /// Takes the disk for one whose syncs do nothing to a write-ahead log, as if it had been opened with less
+    /// durability: its images must lose commits, or nothing is tested here.
+    let forgetsSyncs: Bool
+
+    init(forgetsSyncs: Bool) { self.forgetsSyncs = forgetsSyncs }
+
+    mutating func take(_ change: DiskChange) {
+        guard let file = change.file else { return }
+        guard case .sync = change else {
+            pending[file, default: []].append(change)
+            if case .create = change { unsyncedNames.insert(file) }
+            return
+        }
+        if forgetsSyncs, file.hasSuffix("-wal") { return }
+        for change in pending.removeValue(forKey: file) ?? [] { files.apply(change) }
+        // With the first sync of a new journal or log SQLite syncs the directory, for all names in it.
+        if unsyncedNames.remove(file) != nil { applyNames() }
+    }
+
+    /// What was written before a change of the name goes with it.
+    private mutating func applyNames() {
+        for (file, changes) in pending {
+            guard let last = changes.lastIndex(where: \.isOfName) else { continue }
+            for change in changes[...last] { files.apply(change) }
+            pending[file] = Array(changes[(last + 1)...])
+        }
+    }
+}
+
 /// The files as a power cut leaves them: what was synced is there; of what was not, any part may be, in
 /// any order, down to the single sector.
 struct CrashImage {
     /// Contents by file name.
-    private(set) var files: [String: [UInt8]] = [:]
+    private(set) var files: [String: [UInt8]]
 
     private static let sectorBytes = 512
 
-    /// - Parameters:
-    ///   - end: the changes before this one were asked for.
-    ///   - forgetsSyncs: takes the disk for one whose syncs do nothing to a write-ahead log, as if it had
-    ///     been opened with less durability: such images must lose commits, or nothing is tested here.
-    init(
-        _ recording: DiskRecording, before end: Int, forgetsSyncs: Bool,
-        using generator: inout some RandomNumberGenerator
-    ) {
-        var pending: [String: [DiskChange]] = [:]
-        var unsyncedNames: Set<String> = []
-        for change in recording.changes[..<end] {
-            guard let file = change.file else { continue }
-            guard case .sync = change else {
-                pending[file, default: []].append(change)
-                if case .create = change { unsyncedNames.insert(file) }
-                continue
-            }
-            if forgetsSyncs, file.hasSuffix("-wal") { continue }
-            for change in pending.removeValue(forKey: file) ?? [] { apply(change) }
-            // With the first sync of a new journal or log SQLite syncs the directory, for all names in it.
-            if unsyncedNames.remove(file) != nil { applyNames(&pending) }
-        }
-        for (_, changes) in pending.sorted(by: { $0.key < $1.key }) { applySome(of: changes, using: &generator) }
+    init(of disk: CachingDisk, using generator: inout some RandomNumberGenerator) {
+        files = disk.files
+        for (_, changes) in disk.pending.sorted(by: { $0.key < $1.key }) { applySome(of: changes, using: &generator) }
     }
 
     func write(to directory: String) throws {
         for (name, bytes) in files { try Data(bytes).write(to: URL(filePath: "\(directory)/\(name)")) }
-    }
-
-    private mutating func apply(_ change: DiskChange) {
-        switch change {
-        case .write(let file, let offset, let data):
-            var bytes = files.removeValue(forKey: file) ?? []
-            Self.put(data[...], at: offset, in: &bytes)
-            files[file] = bytes
-        case .truncate(let file, let size):
-            if let bytes = files[file], bytes.count > size { files[file] = Array(bytes.prefix(size)) }
-        case .create(let file): files[file] = []
-        case .delete(let file): files[file] = nil
-        case .sync, .acknowledged: break
-        }
-    }
-
-    /// What was written before a change of the name goes with it.
-    private mutating func applyNames(_ pending: inout [String: [DiskChange]]) {
-        for (file, changes) in pending {
-            guard let last = changes.lastIndex(where: \.isOfName) else { continue }
-            for change in changes[...last] { apply(change) }
-            pending[file] = Array(changes[(last + 1)...])
-        }
     }
 
     private mutating func applySome(of changes: [DiskChange], using generator: inout some RandomNumberGenerator) {
@@ -67,17 +59,17 @@ struct CrashImage {
             // None; all; all up to one; any of them; any sector of them.
             switch policy {
             case 0: return
-            case 1: apply(change)
-            case 2: if index < cut { apply(change) }
+            case 1: files.apply(change)
+            case 2: if index < cut { files.apply(change) }
             default:
                 if change.isOfName {
                     // A file system keeps the order of names.
                     guard Bool.random(using: &generator) else { return }
-                    apply(change)
+                    files.apply(change)
                 } else if policy == 4, case .write(let file, let offset, let data) = change {
                     applySectors(of: data, to: file, at: offset, using: &generator)
                 } else if Bool.random(using: &generator) {
-                    apply(change)
+                    files.apply(change)
                 }
             }
         }
@@ -91,16 +83,35 @@ struct CrashImage {
         while start < data.count {
             let sectorEnd = ((offset + start) / Self.sectorBytes + 1) * Self.sectorBytes - offset
             let end = min(data.count, sectorEnd)
-            if Bool.random(using: &generator) { Self.put(data[start..<end], at: offset + start, in: &bytes) }
+            if Bool.random(using: &generator) { bytes.put(data[start..<end], at: offset + start) }
             start = end
         }
         files[file] = bytes
     }
+}
 
-    private static func put(_ data: ArraySlice<UInt8>, at offset: Int, in bytes: inout [UInt8]) {
+extension [String: [UInt8]] {
+    fileprivate mutating func apply(_ change: DiskChange) {
+        switch change {
+        case .write(let file, let offset, let data):
+            // Taken out, so that it is changed in its place.
+            var bytes = removeValue(forKey: file) ?? []
+            bytes.put(data[...], at: offset)
+            self[file] = bytes
+        case .truncate(let file, let size):
+            if let bytes = self[file], bytes.count > size { self[file] = Array<UInt8>(bytes.prefix(size)) }
+        case .create(let file): self[file] = []
+        case .delete(let file): self[file] = nil
+        case .sync, .acknowledged: break
+        }
+    }
+}
+
+extension [UInt8] {
+    fileprivate mutating func put(_ data: ArraySlice<UInt8>, at offset: Int) {
         let end = offset + data.count
-        if bytes.count < end { bytes += [UInt8](repeating: 0, count: end - bytes.count) }
-        bytes.replaceSubrange(offset..<end, with: data)
+        if count < end { self += [UInt8](repeating: 0, count: end - count) }
+        replaceSubrange(offset..<end, with: data)
     }
 }
 

@@ -30,14 +30,6 @@ struct DiskRecording {
             return DiskChange(event, file: String(path.dropFirst(directory.count + 1)))
         }
     }
-
-    /// The last step that was acknowledged before a change; 0 where none was.
-    func acknowledged(before end: Int) -> Int {
-        for change in changes[..<end].reversed() {
-            if case .acknowledged(let step) = change { return step }
-        }
-        return 0
-    }
 }
 
 extension DiskChange {

@@ -118,13 +118,21 @@ struct ImageRun {
         look: (_ path: String, _ step: Int) throws -> Verdict
     ) throws {
         let scratch = try ScratchDirectory()
-        for _ in 0..<count {
-            let end = Int.random(in: 0...recording.changes.count, using: &generator)
-            let image = CrashImage(recording, before: end, forgetsSyncs: forgetsSyncs, using: &generator)
+        // In the order of time, so that the disk is played once.
+        let ends = (0..<count).map { _ in Int.random(in: 0...recording.changes.count, using: &generator) }.sorted()
+        var disk = CachingDisk(forgetsSyncs: forgetsSyncs)
+        var played = 0
+        var acknowledged = 0
+        for end in ends {
+            for change in recording.changes[played..<end] {
+                if case .acknowledged(let step) = change { acknowledged = step }
+                disk.take(change)
+            }
+            played = end
             try scratch.clear()
-            try image.write(to: scratch.path)
+            try CrashImage(of: disk, using: &generator).write(to: scratch.path)
             let verdict: Verdict
-            do { verdict = try look(scratch.path, recording.acknowledged(before: end)) } catch {
+            do { verdict = try look(scratch.path, acknowledged) } catch {
                 verdict = .lost("\(error)")
             }
             tally.images += 1

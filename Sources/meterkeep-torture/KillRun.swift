@@ -16,25 +16,35 @@ struct Kills: AsyncParsableCommand {
 
     @Option(help: "So many kills.") var count = 100
     @Option(help: "Another seed draws other instants.") var seed: UInt64 = 1
+    @Option(help: "So many kills of one site; then everything is compared, and a new site begins.") var perSite = 250
     @Option(help: "The folder with the meter profiles.") var profiles = "etc/profiles"
 
     func run() async throws {
         // A daemon that dies while it is written to must not end this program.
         signal(SIGPIPE, SIG_IGN)
-        let bench = try KillBench(profiles: URL(filePath: profiles).path)
-        var run = KillRun(bench: bench, generator: SeededGenerator(seed: seed))
-        try run.prepare()
-        for number in 1...max(1, count) {
-            try run.kill(number)
-            if number % 100 == 0 { print("  \(number) kills, \(run.findings.summary)") }
+        var (killed, lost, doubled) = (0, 0, 0)
+        var hits: Set<Failpoint> = []
+        var site: UInt64 = 0
+        while killed < count {
+            let bench = try KillBench(profiles: URL(filePath: profiles).path)
+            var run = KillRun(bench: bench, generator: SeededGenerator(seed: seed &* 1_000_003 &+ site))
+            try run.prepare()
+            for _ in 0..<min(max(1, perSite), count - killed) {
+                killed += 1
+                try run.kill(killed)
+            }
+            try run.settle()
+            for complaint in run.findings.complaints { print("  site \(site): \(complaint)") }
+            hits.formUnion(run.hits)
+            lost += run.findings.lost
+            doubled += run.findings.doubled
+            site += 1
         }
-        try run.settle()
-        for complaint in run.findings.complaints { print("  \(complaint)") }
-        figure("kills", count)
-        figure("failpoints_hit", run.hits.count)
-        figure("lost", run.findings.lost)
-        figure("doubled", run.findings.doubled)
-        if run.findings.lost + run.findings.doubled > 0 { throw ExitCode.failure }
+        figure("kills", killed)
+        figure("failpoints_hit", hits.count)
+        figure("lost", lost)
+        figure("doubled", doubled)
+        if lost + doubled > 0 { throw ExitCode.failure }
     }
 }
 
@@ -43,8 +53,6 @@ struct Findings {
     private(set) var lost = 0
     private(set) var doubled = 0
     private(set) var complaints: [String] = []
-
-    var summary: String { "\(lost) lost, \(doubled) doubled" }
 
     mutating func lose(_ text: String) {
         lost += 1
