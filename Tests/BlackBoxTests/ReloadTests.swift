@@ -45,7 +45,7 @@ struct ReloadTests {
         try bench.write(
             "gateway.yaml", bench.configuration(port: port, extra: "breakers: { closing_gap_ms: 900 }"))
         daemon.signal(SIGHUP)
-        try daemon.waitFor("the configuration is applied")
+        try daemon.waitFor("the configuration is applied", times: 2)
         try bench.until("the bus went on") { try requests(bench) > before }
 
         // The entry of the bus: it is closed and opened with the new one, and its meter answers again.
