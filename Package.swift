@@ -184,6 +184,7 @@ let fuzzer: [Target] = [
 ]
 
 let tests: [Target] = [
+    .target(name: "FreePort", path: "Tests/FreePort", swiftSettings: strict),
     // What must hold of everything that reads bytes from outside; for the tests and the fuzzer.
     .target(
         name: "ReaderChecks",
@@ -213,14 +214,15 @@ let tests: [Target] = [
         swiftSettings: strict),
     // Runs the programs that `swift build` puts beside the test bundle.
     .testTarget(
-        name: "BlackBoxTests", dependencies: ["UplinkProtocol"], exclude: ["Fixtures"], swiftSettings: strict),
+        name: "BlackBoxTests", dependencies: ["FreePort", "UplinkProtocol"], exclude: ["Fixtures"],
+        swiftSettings: strict),
     .testTarget(
         name: "ReferencePlatformTests", dependencies: ["ReferencePlatform", "Metering", "Prepaid", "UplinkProtocol"],
         swiftSettings: strict),
     .testTarget(
         name: "UplinkHTTPTests",
         dependencies: [
-            "Compression", "GatewayIdentity", "ReferencePlatform", "UplinkHTTP", "Metering", "Prepaid",
+            "Compression", "FreePort", "GatewayIdentity", "ReferencePlatform", "UplinkHTTP", "Metering", "Prepaid",
             "UplinkProtocol", .asyncHTTPClient,
             .httpTypes, .hummingbird,
             .hummingbirdTLS, .logging, .nioCore, .nioSSL, .serviceLifecycle, .swiftASN1, .x509, .crypto,
@@ -234,7 +236,7 @@ let tests: [Target] = [
             .hummingbird, .logging, .nioCore, .nioHTTP1, .nioSSL, .serviceLifecycle, .yams,
         ], swiftSettings: strict),
     .testTarget(
-        name: "UplinkMQTTTests", dependencies: ["ReferencePlatform", "UplinkMQTT"], swiftSettings: strict),
+        name: "UplinkMQTTTests", dependencies: ["FreePort", "ReferencePlatform", "UplinkMQTT"], swiftSettings: strict),
     .testTarget(name: "CompressionTests", dependencies: ["Compression"], swiftSettings: strict),
     .testTarget(name: "LayeringTests", swiftSettings: strict),
     .testTarget(name: "BoardTests", dependencies: ["Board", "BoardRules", "Metering"], swiftSettings: strict),

@@ -1,4 +1,5 @@
 import Foundation
+import FreePort
 import Testing
 import UplinkProtocol
 
@@ -65,7 +66,7 @@ struct ConsumerTests {
             ["make-certificates", "\(bench.folder)/tls", "--gateway", "G-1", "--gateway", "billing"])
         #expect(made.code == 0)
         // Ports that were free a moment ago.
-        let (pullPort, brokerPort) = (try bench.freePort(), try bench.freePort())
+        let (pullPort, brokerPort) = (try FreePort.find(), try FreePort.find())
         let broker = try startBroker(bench, port: brokerPort)
         let client = client(bench, port: brokerPort)
         func subscribe(_ topic: String) throws -> Program {

@@ -46,9 +46,6 @@ struct EnrolmentTests {
         }
         daemon.signal(SIGTERM)
         #expect(daemon.finish().code == 0)
-        platform.signal(SIGTERM)
-        _ = platform.finish()
-        simulator.signal(SIGTERM)
-        _ = simulator.finish()
+        bench.end(platform, simulator)
     }
 }

@@ -195,10 +195,7 @@ struct SetupTests {
         }
         daemon.signal(SIGTERM)
         #expect(daemon.finish().code == 0)
-        platform.signal(SIGTERM)
-        _ = platform.finish()
-        simulator.signal(SIGTERM)
-        _ = simulator.finish()
+        bench.end(platform, simulator)
     }
 
     @Test("a meter that is dead fails the self-test and is named, with what to do")

@@ -1,4 +1,5 @@
 import Foundation
+import FreePort
 import Testing
 import UplinkProtocol
 
@@ -47,7 +48,7 @@ struct UploadFaultTests {
     func withheld() throws {
         let bench = try Bench()
         let simulator = try bench.startSimulator()
-        let port = try bench.freePort()
+        let port = try FreePort.find()
         let platform = try bench.startPlatform(extra: "metrics: { port: \(port) }")
         let daemon = try bench.startDaemon()
         try bench.install()

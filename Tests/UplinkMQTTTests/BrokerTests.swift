@@ -1,4 +1,5 @@
 import Foundation
+import FreePort
 import Glibc
 import ReferencePlatform
 import Testing
@@ -13,7 +14,7 @@ final class Mosquitto {
     init() throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "mqtt-\(UUID().uuidString.prefix(8))").path
         try CertificateMaker.make(in: folder, gateways: ["G-1", "office"])
-        port = try Self.freePort()
+        port = try FreePort.find()
         try """
         listener \(port) 127.0.0.1
         cafile \(folder)/ca.pem
@@ -40,22 +41,6 @@ final class Mosquitto {
         process.standardError = FileHandle.nullDevice
         process.standardOutput = FileHandle.nullDevice
         try process.run()
-    }
-
-    private static func freePort() throws -> Int {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(listener) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, length) == 0 && getsockname(listener, $0, &length) == 0
-            }
-        }
-        try #require(isBound)
-        return Int(in_port_t(bigEndian: address.sin_port))
     }
 
     func address(as name: String, version: BrokerAddress.Version) -> BrokerAddress {
