@@ -25,6 +25,10 @@ public enum GPIOFault: Error, Hashable, Sendable, CustomStringConvertible {
             "the GPIO line \(line) cannot be used: \(reason); check the rights on /dev/gpiochip*"
         }
     }
+
+    fileprivate static func failed(_ line: BoardLine, code: Int32 = errno) -> GPIOFault {
+        .failed(line: line.name, reason: String(cString: strerror(code)))
+    }
 }
 
 /// A line where it is on the chips.
@@ -44,17 +48,16 @@ struct GPIOPlace {
         switch cgpiod_find(line.name, &place) {
         case 1: return
         case 0: throw .unknown(line: line.name)
-        default: throw .failed(line: line.name, reason: String(cString: strerror(errno)))
+        default: throw .failed(line)
         }
     }
 
     /// What is said of `code`, the errno of a call that failed.
     fileprivate func fault(_ code: Int32) -> GPIOFault {
         switch code {
-        case ENOENT, ENODEV, EINVAL: return .absent(line: line.name)
-        case EBUSY:
-            return .held(line: line.name, by: holder)
-        default: return .failed(line: line.name, reason: String(cString: strerror(code)))
+        case ENOENT, ENODEV, EINVAL: .absent(line: line.name)
+        case EBUSY: .held(line: line.name, by: holder)
+        default: .failed(line, code: code)
         }
     }
 
@@ -103,14 +106,12 @@ public final class GPIOOutput: Sendable {
     /// The level at the line, whether it is driven or not.
     public func level() throws(GPIOFault) -> Bool {
         let level = cgpiod_level(descriptor)
-        if level < 0 { throw .failed(line: line.name, reason: String(cString: strerror(errno))) }
+        if level < 0 { throw .failed(line) }
         return level == 1
     }
 
     public func set(_ isActive: Bool) throws(GPIOFault) {
-        guard cgpiod_drive(descriptor, line.isActiveLow ? 1 : 0, isActive ? 1 : 0) == 0 else {
-            throw .failed(line: line.name, reason: String(cString: strerror(errno)))
-        }
+        guard cgpiod_drive(descriptor, line.isActiveLow ? 1 : 0, isActive ? 1 : 0) == 0 else { throw .failed(line) }
     }
 }
 
@@ -134,7 +135,7 @@ public final class GPIOInput {
 
     public func level() throws(GPIOFault) -> Bool {
         let level = cgpiod_input_level(input)
-        if level < 0 { throw .failed(line: line.name, reason: String(cString: strerror(errno))) }
+        if level < 0 { throw .failed(line) }
         return level == 1
     }
 
@@ -144,9 +145,7 @@ public final class GPIOInput {
         // More than the kernel keeps of a line is not there at once.
         while edges.count < Self.mostEdges, GPIOWaiting.isReadable(cgpiod_input_descriptor(input)) {
             var edge = cgpiod_edge()
-            guard cgpiod_input_edge(input, &edge) == 0 else {
-                throw .failed(line: line.name, reason: String(cString: strerror(errno)))
-            }
+            guard cgpiod_input_edge(input, &edge) == 0 else { throw .failed(line) }
             edges.append(
                 Edge(
                     isActive: edge.is_active == 1,
@@ -156,7 +155,6 @@ public final class GPIOInput {
     }
 
     private static let mostEdges = 64
-
 }
 
 /// What an input asks of the kernel beside the library.
