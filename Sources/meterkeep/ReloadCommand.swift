@@ -6,7 +6,7 @@ struct ReloadCommand: AsyncParsableCommand {
         commandName: "reload", abstract: "Have the daemon read its configuration anew.",
         discussion: """
             It is applied while the buses are polled on, or refused as a whole, with the reason: a mistake in the \
-            file, or a key that only a new start changes (gateway, data, socket, time_zone, clock, metrics).
+            file, or a key that only a new start changes (gateway, data, socket, time_zone, clock, metrics, board).
             """)
 
     @OptionGroup var daemon: DaemonSocket

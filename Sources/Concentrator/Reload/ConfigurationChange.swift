@@ -16,38 +16,43 @@ public struct ConfigurationChange: Hashable, Sendable {
     public init(from old: GatewayConfiguration, to new: GatewayConfiguration) {
         var keys: [String] = []
         var needingRestart: [String] = []
-        func compare<Value: Equatable>(
-            _ key: String, _ path: KeyPath<GatewayConfiguration, Value>, restarts: Bool = false
-        ) {
-            guard old[keyPath: path] != new[keyPath: path], !keys.contains(key) else { return }
-            keys.append(key)
-            if restarts { needingRestart.append(key) }
+        // The old one with everything that a running gateway takes over.
+        var taken = old
+        func take<Value: Equatable>(_ key: String, _ path: WritableKeyPath<GatewayConfiguration, Value>) {
+            guard old[keyPath: path] != new[keyPath: path] else { return }
+            taken[keyPath: path] = new[keyPath: path]
+            if !keys.contains(key) { keys.append(key) }
         }
-        compare("gateway", \.gateway, restarts: true)
-        compare("data", \.dataPath, restarts: true)
-        compare("socket", \.socketPath, restarts: true)
-        compare("profiles", \.profilesPath)
-        compare("time_zone", \.timeZoneName, restarts: true)
-        compare("clock", \.clockSource, restarts: true)
-        compare("buses", \.buses)
-        compare("poll", \.periods)
-        compare("poll", \.staleAfter)
-        compare("breakers", \.closingGap)
-        compare("supply", \.supplyLimits)
-        compare("telemetry", \.telemetryInterval)
-        compare("telemetry", \.telemetryCommitInterval)
-        compare("metrics", \.metricsPort, restarts: true)
-        compare("meter_settings", \.meterSettings)
-        compare("uplink", \.platform)
-        compare("uplink", \.batchRecords)
-        compare("uplink", \.identity)
-        compare("pull", \.pull)
-        compare("mqtt", \.broker)
-        compare("board", \.board, restarts: true)
-        compare("commands", \.commandLimits)
-        compare("commands", \.commandKeyPath)
+        func restart<Value: Equatable>(_ key: String, _ path: KeyPath<GatewayConfiguration, Value>) {
+            guard old[keyPath: path] != new[keyPath: path] else { return }
+            keys.append(key)
+            needingRestart.append(key)
+        }
+        restart("gateway", \.gateway)
+        restart("data", \.dataPath)
+        restart("socket", \.socketPath)
+        take("profiles", \.profilesPath)
+        restart("time_zone", \.timeZoneName)
+        restart("clock", \.clockSource)
+        take("buses", \.buses)
+        take("poll", \.periods)
+        take("poll", \.staleAfter)
+        take("breakers", \.closingGap)
+        take("supply", \.supplyLimits)
+        take("telemetry", \.telemetryInterval)
+        take("telemetry", \.telemetryCommitInterval)
+        restart("metrics", \.metricsPort)
+        take("meter_settings", \.meterSettings)
+        take("uplink", \.platform)
+        take("uplink", \.batchRecords)
+        take("uplink", \.identity)
+        take("pull", \.pull)
+        take("mqtt", \.broker)
+        restart("board", \.board)
+        take("commands", \.commandLimits)
+        take("commands", \.commandKeyPath)
         // What nobody has said here how it is changed is not changed in passing.
-        if Self.live(old, as: new) != new, needingRestart.isEmpty {
+        if taken != new, needingRestart.isEmpty {
             keys.append("other keys")
             needingRestart.append("other keys")
         }
@@ -58,27 +63,5 @@ public struct ConfigurationChange: Hashable, Sendable {
         changesUplink =
             old.platform != new.platform || old.batchRecords != new.batchRecords || old.identity != new.identity
         changesOtherConsumers = old.pull != new.pull || old.broker != new.broker
-    }
-
-    /// The old configuration with everything that can be changed in a running gateway.
-    private static func live(_ old: GatewayConfiguration, as new: GatewayConfiguration) -> GatewayConfiguration {
-        var live = old
-        live.profilesPath = new.profilesPath
-        live.buses = new.buses
-        live.periods = new.periods
-        live.staleAfter = new.staleAfter
-        live.closingGap = new.closingGap
-        live.supplyLimits = new.supplyLimits
-        live.telemetryInterval = new.telemetryInterval
-        live.telemetryCommitInterval = new.telemetryCommitInterval
-        live.meterSettings = new.meterSettings
-        live.platform = new.platform
-        live.batchRecords = new.batchRecords
-        live.identity = new.identity
-        live.pull = new.pull
-        live.broker = new.broker
-        live.commandLimits = new.commandLimits
-        live.commandKeyPath = new.commandKeyPath
-        return live
     }
 }
