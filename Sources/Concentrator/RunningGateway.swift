@@ -22,6 +22,7 @@ public final class RunningGateway: Sendable {
     /// What another configuration replaces.
     let live: Mutex<LiveParts>
     let parts = RunningParts()
+    private let startText: String
     /// Reads the configuration anew, and says what is wrong with it.
     let readConfiguration: @Sendable () throws -> ConfigurationText
     private let reloads = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -44,11 +45,11 @@ public final class RunningGateway: Sendable {
 
     /// Opens everything or nothing: the data, the ports, the certificates.
     public init(
-        configuration: GatewayConfiguration, notifier: ServiceNotifier, lines: LineKeeper, logger: Logger,
-        readConfiguration: @escaping @Sendable () throws -> ConfigurationText = {
-            throw GatewayProblem.configuration("this daemon was not started from a file")
-        }
+        _ start: ConfigurationText, notifier: ServiceNotifier, lines: LineKeeper, logger: Logger,
+        readConfiguration: @escaping @Sendable () throws -> ConfigurationText
     ) async throws(GatewayProblem) {
+        let configuration = start.configuration
+        startText = start.text
         self.readConfiguration = readConfiguration
         self.notifier = notifier
         self.lines = lines
@@ -134,9 +135,7 @@ public final class RunningGateway: Sendable {
     public func run(onReady: @escaping @Sendable () async -> Void) async throws {
         do { try await site.start() } catch { throw GatewayProblem.configuration("\(error)") }
         await onReady()
-        if refusal == nil, let text = try? readConfiguration(), text.configuration == configuration {
-            keep(lastGood: text.text)
-        }
+        if refusal == nil { keep(lastGood: startText) }
         notifier.ready(status: await statusLine())
         for bus in configuration.buses { await start(bus) }
         await startBoard()
@@ -179,8 +178,9 @@ public final class RunningGateway: Sendable {
                     logger.critical("a loop is stuck; the watchdog is not fed", metadata: ["loops": "\(stuck)"])
                 }
             }
-            notifier.status(await statusLine())
-            tellLights(status: await site.status(), uplink: await uplinkStatus(), isTurning: stuck.isEmpty)
+            let (status, uplink) = (await site.status(), await uplinkStatus())
+            notifier.status(line(status, uplink))
+            tellLights(status: status, uplink: uplink, isTurning: stuck.isEmpty)
             try? await Task.sleep(for: .seconds(1))
         }
     }
@@ -209,10 +209,10 @@ public final class RunningGateway: Sendable {
     }
 
     /// One line that an operator understands: `systemctl status` shows it.
-    func statusLine() async -> String {
-        let status = await site.status()
+    func statusLine() async -> String { line(await site.status(), await uplinkStatus()) }
+
+    private func line(_ status: SiteStatus, _ uplink: UplinkStatus) -> String {
         let answering = status.circuits.count { $0.noData == nil && $0.reading != nil }
-        let uplink = await uplinkStatus()
         let refusal = refusal.map { "; the new configuration is refused: \($0.prefix(200))" } ?? ""
         return """
             \(answering) of \(status.circuits.count) meters answer, \

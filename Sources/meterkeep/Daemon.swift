@@ -54,7 +54,11 @@ struct Daemon: AsyncParsableCommand {
             throw GatewayProblem.configuration(
                 "\(path) cannot be read; name the configuration with --config, or copy etc/gateway.yaml there")
         }
-        return ConfigurationText(configuration: try GatewayConfiguration(file: path, text: text), text: text)
+        return try parse(path, text)
+    }
+
+    private static func parse(_ path: String, _ text: String) throws -> ConfigurationText {
+        ConfigurationText(configuration: try GatewayConfiguration(file: path, text: text), text: text)
     }
 
     /// The configuration as it is now, where a daemon could start with it.
@@ -64,11 +68,11 @@ struct Daemon: AsyncParsableCommand {
         return read
     }
 
-    /// The configuration to run with, and why it is not the one in the file.
+    /// What to run with, and why it is not the one in the file.
     private static func usable(
         _ path: String, _ environment: [String: String]
-    ) throws -> (GatewayConfiguration, refusal: String?) {
-        do { return (try load(path), nil) } catch {
+    ) throws -> (ConfigurationText, refusal: String?) {
+        do { return (try read(path), nil) } catch {
             guard let good = lastGood(path, environment) else { throw error }
             return (good, "\(error)")
         }
@@ -76,11 +80,11 @@ struct Daemon: AsyncParsableCommand {
 
     /// A service with a mistake in its file runs with the configuration that was in use last, and says so: a box
     /// whose daemon does not start is a second visit. systemd names the directory (StateDirectory=).
-    private static func lastGood(_ path: String, _ environment: [String: String]) -> GatewayConfiguration? {
+    private static func lastGood(_ path: String, _ environment: [String: String]) -> ConfigurationText? {
         guard let folder = environment["STATE_DIRECTORY"],
             let bytes = DataDirectory.lastGoodConfiguration(in: folder)
         else { return nil }
-        return try? GatewayConfiguration(file: path, text: String(decoding: bytes, as: UTF8.self))
+        return try? parse(path, String(decoding: bytes, as: UTF8.self))
     }
 
     /// Becomes a new daemon in the same process, so that a supervisor sees no end. Every file of the old one is
@@ -105,14 +109,15 @@ struct Daemon: AsyncParsableCommand {
         signal(SIGHUP, SIG_IGN)
         var logger = Logger(label: "meterkeepd")
         logger.logLevel = Logger.Level(rawValue: logLevel.rawValue) ?? .info
-        let (configuration, refusal) = try Self.usable(config, environment)
+        let (start, refusal) = try Self.usable(config, environment)
+        let configuration = start.configuration
         if let refusal {
             logger.error(
                 "the configuration is refused; the one that was in use last is used", metadata: ["reason": "\(refusal)"]
             )
         }
         let gateway = try await RunningGateway(
-            configuration: configuration, notifier: notifier, lines: lines, logger: logger,
+            start, notifier: notifier, lines: lines, logger: logger,
             readConfiguration: { [config] in try Self.checked(config) })
         gateway.note(refusal: refusal)
         // Nobody listens there: what is there was left by a daemon that died.
