@@ -13,37 +13,18 @@ end() {
     sync
     reboot -f
 }
-expect() { # WHAT GOT WANTED
-    if [ "$2" = "$3" ]; then echo "ok      $1"; else end "FAILED  $1: '$2', not '$3'"; fi
-}
 ask() { [ -S /run/gateway.sock ] && meterkeep "$@" --socket /run/gateway.sock; }
-wait_for() { # WHAT COMMAND...
-    what=$1
-    shift
-    tries=0
-    while ! "$@" >/dev/null 2>&1; do
-        tries=$((tries + 1))
-        [ $tries -gt 600 ] && { cat /run/daemon.log 2>/dev/null | tail -20; ask circuit M-1; ask circuit M-2; end "FAILED  $what, in 120 s"; }
-        sleep 0.2
-    done
-    echo "ok      $what"
+fails() {
+    [ ! -e /run/daemon.log ] || tail -20 /run/daemon.log
+    ask circuit M-1
+    ask circuit M-2
+    end "FAILED  $1"
 }
+. /gpio-story.sh
 
-for module in configfs irq_sim gpio-sim; do insmod /modules/$module.ko || end "FAILED  $module.ko"; done
+for module in configfs irq_sim gpio-sim; do insmod /modules/$module.ko || fails "$module.ko"; done
 mount -t configfs none /sys/kernel/config
-bank=/sys/kernel/config/gpio-sim/box/bank
-mkdir -p $bank
-echo 16 >$bank/num_lines
-number=0
-for name in K1 "" K2-OPEN K2-CLOSE K2-AUX DOOR PFO RESET LED-RUN LED-ALARM; do
-    mkdir $bank/line$number
-    [ -n "$name" ] && echo $name >$bank/line$number/name
-    number=$((number + 1))
-done
-echo 1 >/sys/kernel/config/gpio-sim/box/live
-chip=/sys/devices/platform/$(cat /sys/kernel/config/gpio-sim/box/dev_name)/$(cat $bank/chip_name)
-value() { cat "$chip/sim_gpio$1/value"; }
-pull() { echo "pull-$2" >"$chip/sim_gpio$1/pull"; }
+make_chip K1 "" K2-OPEN K2-CLOSE K2-AUX DOOR PFO RESET LED-RUN LED-ALARM
 
 gpio-check lines "$chip" || end "FAILED  gpio-check"
 

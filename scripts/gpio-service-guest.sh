@@ -11,34 +11,14 @@ fails() {
     journalctl --no-pager --quiet -n 40 -u meterkeepd -u simulator
     end "FAILED  $1"
 }
-expect() { # WHAT GOT WANTED
-    if [ "$2" = "$3" ]; then echo "ok      $1"; else fails "$1: '$2', not '$3'"; fi
-}
-wait_for() { # WHAT COMMAND...
-    what=$1
-    shift
-    tries=0
-    while ! "$@" >/dev/null 2>&1; do
-        tries=$((tries + 1))
-        [ $tries -lt 600 ] || fails "$what, in 120 s"
-        sleep 0.2
-    done
-    echo "ok      $what"
-}
+. /opt/story/gpio-story.sh
 property() { systemctl show -P "$1" meterkeepd; }
 
 for module in configfs irq_sim gpio-sim; do
     /opt/story/busybox insmod /opt/story/$module.ko || grep -q configfs /proc/filesystems || fails "$module.ko"
 done
 mountpoint -q /sys/kernel/config || mount -t configfs none /sys/kernel/config 2>/dev/null || true
-bank=/sys/kernel/config/gpio-sim/box/bank
-mkdir -p $bank/line0
-echo 8 >$bank/num_lines
-echo K1 >$bank/line0/name
-echo 1 >/sys/kernel/config/gpio-sim/box/live
-chip=/sys/devices/platform/$(cat /sys/kernel/config/gpio-sim/box/dev_name)/$(cat $bank/chip_name)
-value() { cat "$chip/sim_gpio0/value"; }
-pull() { echo "pull-$1" >"$chip/sim_gpio0/pull"; }
+make_chip K1
 its_group() { [ "$(stat -c '%G %a' /dev/gpiochip0)" = "meterkeep 660" ]; }
 wait_for "udev gives the chip to the daemon's group" its_group
 
@@ -79,7 +59,7 @@ ExecStopPost=+/usr/bin/perl -e 'open(my $line, "+<", "/run/simulator/bus1") or e
 UNIT
 systemctl daemon-reload
 # The relay was closed before the daemon has ever run: it must be taken as it is.
-pull up
+pull 0 up
 systemctl start meterkeepd || fails "the start"
 expect "the unit is active" "$(property ActiveState)" active
 printf 'meter,bus,unit,profile,account,customer,price,opening_balance,breaker_bus,breaker_unit,breaker_point\nM-1,bus1,1,eastron-sdm120,A-1,C-1,0.6,100,board,,1\n' >/root/meters.csv
@@ -88,11 +68,11 @@ is_at() { meterkeep circuit M-1 | grep -q "^breaker   $1 at board/1/1"; }
 wait_for "the relay is closed, as it was" is_at closed
 meterkeep mode forced-off M-1 || fails "mode"
 wait_for "forced off, it is open by read-back" is_at open
-expect "K1 is low" "$(value)" 0
+expect "K1 is low" "$(value 0)" 0
 meterkeep mode automatic M-1 || fails "mode"
 wait_for "it is closed again" is_at closed
-pull down
-expect "K1 is driven high against its pull" "$(value)" 1
+pull 0 down
+expect "K1 is driven high against its pull" "$(value 0)" 1
 expect "systemd keeps its line" "$(property NFileDescriptorStore)" 1
 
 # Looks at the line as often as it can until told to end; says whether it ever fell.
@@ -128,7 +108,7 @@ stays_through "a reload" systemctl reload meterkeepd
 
 systemctl stop meterkeepd
 expect "after a stop systemd has let go" "$(property NFileDescriptorStore)" 0
-pull up
+pull 0 up
 systemctl start meterkeepd || fails "the start"
 wait_for "a start takes the relay as it is" is_at closed
 meterkeep ledger verify || fails "the ledger"
