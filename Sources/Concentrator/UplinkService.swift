@@ -33,6 +33,9 @@ final class UplinkService: Sendable {
 
     /// The consumer whose cursors these loops move.
     static let consumer = "push"
+    /// Batches that are made or under way behind the one that is waited for: one is made while another travels and a
+    /// third is being written by the platform.
+    private static let mostAhead = 2
     private static let firstCommandPause: Duration = .milliseconds(500)
     private static let longestCommandPause: Duration = .seconds(30)
 
@@ -71,14 +74,15 @@ final class UplinkService: Sendable {
         var session = UplinkSession(fullBatch: batchRecords)
         var generator = SystemRandomNumberGenerator()
         var frozen: PlatformClient.Packed?
-        var ahead: BatchAhead?
+        var ahead: [BatchAhead] = []
         while !Task.isCancelled {
             progress.moved(.uplink, lane.rawValue, at: clock.monotonicNow())
             let heard = bell(lane).rings
             let rewinds = rewindCount
-            let following = ahead
-            ahead = nil
+            let following = ahead.isEmpty ? nil : ahead.removeFirst()
             if frozen == nil { frozen = await following?.made.value }
+            // Where nothing was made, nothing was behind it.
+            if frozen == nil { await cancel(&ahead) }
             do {
                 if frozen == nil { frozen = try await nextBatch(of: lane, limit: session.batchLimit) }
             } catch {
@@ -88,15 +92,16 @@ final class UplinkService: Sendable {
                 await bell(lane).wait(after: heard, longest: .seconds(1))
                 continue
             }
-            let next = batchAhead(of: packed.batch, in: lane, limit: session.batchLimit)
+            if lane == .telemetry { sendAhead(&ahead, of: packed, limit: session.batchLimit) }
             let outcome = await outcome(of: packed, sentAs: following)
             let action = session.record(outcome, of: packed.batch, using: &generator)
             note(outcome, of: lane, condition: session.condition)
+            var isThrough = false
             switch action {
             case .advance(let through, let refused):
                 do {
                     try await advance(lane, batch: packed.batch, through: through, refused: refused)
-                    (frozen, ahead) = (nil, next)
+                    (frozen, isThrough) = (nil, true)
                 } catch {
                     // Sent again: the platform takes each record once.
                     note(problem: error.description)
@@ -116,10 +121,10 @@ final class UplinkService: Sendable {
                 // What was frozen is no longer what is to be sent next.
                 if hasRewound() { frozen = nil }
             }
-            // Whether the platform got it or not: it is sent again when its turn comes.
-            if ahead == nil { await next?.cancel() }
+            // Whether the platform got them or not: they are sent again when their turn comes.
+            if !isThrough { await cancel(&ahead) }
         }
-        await ahead?.cancel()
+        await cancel(&ahead)
     }
 
     private func outcome(of packed: PlatformClient.Packed, sentAs ahead: BatchAhead?) async -> SendOutcome {
@@ -127,17 +132,28 @@ final class UplinkService: Sendable {
         return await client.send(packed)
     }
 
-    /// Of a backlog the next batch is made and sent while one is under way. Nil where there is none yet.
-    private func batchAhead(of sent: Batch, in lane: Lane, limit: Int) -> BatchAhead? {
-        guard lane == .telemetry, sent.count > limit / 2 else { return nil }
-        return BatchAhead(client: client) {
-            do throws(StorageError) {
-                return try await self.packed(try await self.outgoing.backlog(limit: limit, behind: sent.last))
-            } catch {
-                self.note(problem: error.description)
-                return nil
-            }
+    /// Of a backlog the next batches are made and sent while one is under way.
+    private func sendAhead(_ ahead: inout [BatchAhead], of sent: PlatformClient.Packed, limit: Int) {
+        while ahead.count < Self.mostAhead {
+            let before = ahead.last?.made
+            ahead.append(
+                BatchAhead(client: client) {
+                    // A batch that was not full was the last one for now.
+                    let packed = if let before { await before.value } else { PlatformClient.Packed?.some(sent) }
+                    guard let batch = packed?.batch, batch.count > limit / 2, !Task.isCancelled else { return nil }
+                    do throws(StorageError) {
+                        return try await self.packed(try await self.outgoing.backlog(limit: limit, behind: batch.last))
+                    } catch {
+                        self.note(problem: error.description)
+                        return nil
+                    }
+                })
         }
+    }
+
+    private func cancel(_ ahead: inout [BatchAhead]) async {
+        for batch in ahead { await batch.cancel() }
+        ahead = []
     }
 
     /// What rings when a lane may have something to send.
