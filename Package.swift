@@ -113,7 +113,7 @@ let workbench: [Target] = [
             .logging, .nioCore,
             .nioSSL, .serviceLifecycle, .swiftASN1, .x509,
         ], swiftSettings: strict),
-    .target(name: "SampleLoad", dependencies: ["Metering"], swiftSettings: strict),
+    .target(name: "SampleLoad", dependencies: ["Metering", .grdb], swiftSettings: strict),
     .target(
         name: "MeterSimulation", dependencies: ["CLinux", "ConfigurationReader", "MeterProfiles", "Metering"],
         swiftSettings: strict),
@@ -202,7 +202,8 @@ let tests: [Target] = [
         ],
         swiftSettings: strict),
     .testTarget(
-        name: "StorageTests", dependencies: ["Storage", "Metering", "Prepaid", "UplinkProtocol", .grdb],
+        name: "StorageTests",
+        dependencies: ["SampleLoad", "Storage", "Metering", "Prepaid", "UplinkProtocol", .grdb],
         swiftSettings: strict),
     .testTarget(
         name: "UplinkProtocolTests", dependencies: ["UplinkProtocol", "Metering", "Prepaid"], swiftSettings: strict),

@@ -3,14 +3,18 @@ import Foundation
 /// A disk with a cache: what was synced is on it, what was written since may be lost.
 struct CachingDisk {
     /// Contents by file name, as they are for good.
-    fileprivate(set) var files: [String: [UInt8]] = [:]
+    fileprivate(set) var files: [String: [UInt8]]
     fileprivate var pending: [String: [DiskChange]] = [:]
     private var unsyncedNames: Set<String> = []
     /// Takes the disk for one whose syncs do nothing to a write-ahead log, as if it had been opened with less
     /// durability: its images must lose commits, or nothing is tested here.
     let forgetsSyncs: Bool
 
-    init(forgetsSyncs: Bool) { self.forgetsSyncs = forgetsSyncs }
+    /// - Parameter files: what is on it for good before the first change.
+    init(_ files: [String: [UInt8]], forgetsSyncs: Bool) {
+        self.files = files
+        self.forgetsSyncs = forgetsSyncs
+    }
 
     mutating func take(_ change: DiskChange) {
         guard let file = change.file else { return }

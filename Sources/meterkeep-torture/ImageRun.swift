@@ -24,7 +24,7 @@ struct ImageRun {
     let stepsPerRecording: Int
     let forgetsSyncs: Bool
 
-    private enum Verdict { case sound, lost(String), doubled(String) }
+    enum Verdict { case sound, lost(String), doubled(String) }
 
     func run(images: Int, seed: UInt64) throws -> Tally {
         let code = disk_recorder_install()
@@ -34,10 +34,10 @@ struct ImageRun {
         while tally.images < images {
             var generator = SeededGenerator(seed: seed &* 1_000_003 &+ round)
             let count = min(imagesPerRecording, images - tally.images)
-            if round % 4 == 3 {
-                try cutTelemetry(count, &tally, &generator)
-            } else {
-                try cutLedger(count, &tally, &generator)
+            switch round % 8 {
+            case 3, 7: try cutTelemetry(count, &tally, &generator)
+            case 5: try cutUpgrades(count, &tally, &generator)
+            default: try cutLedger(count, &tally, &generator)
             }
             round += 1
         }
@@ -59,26 +59,36 @@ struct ImageRun {
             try workload.store.close()
         }
         try cut(recording, count, &tally, &generator) { path, step in
-            let store: LedgerStore
-            do { store = try LedgerWorkload.open(path + "/ledger.db") } catch {
-                return .lost("the ledger cannot be opened: \(error)")
-            }
-            defer { try? store.close() }
-            if let stopped = store.stopped { return .lost("the ledger is stopped: \(stopped)") }
-            if let fault = try store.verify().faults.first { return .doubled("the ledger is not sound: \(fault)") }
-            for possible in [step, step + 1] where states.indices.contains(possible) {
-                // Before the first step the file may be there or not.
-                guard let expected = states[possible] else { return .sound }
-                if try LedgerState(store, lastCommand: LedgerWorkload.commandID(commands[possible])) == expected {
-                    return try Self.goesOn(store) ? .sound : .lost("no commit is taken after the cut")
-                }
-            }
-            let head = try store.head().sequence
-            let expected = states[step]?.head.sequence ?? 0
-            return head < expected
-                ? .lost("the ledger ends at record \(head), \(expected) was acknowledged")
-                : .doubled("at record \(head) the ledger is not as it was after step \(step) or \(step + 1)")
+            try Self.look(atLedgerIn: path, step: step, states: states, commands: commands)
         }
+    }
+
+    /// - Parameters:
+    ///   - step: the last one that was acknowledged.
+    ///   - states: after each step; nil where there need not be a file.
+    ///   - commands: how many commands had been answered after each step.
+    static func look(
+        atLedgerIn path: String, step: Int, states: [LedgerState?], commands: [Int]
+    ) throws -> Verdict {
+        let store: LedgerStore
+        do { store = try LedgerWorkload.open(path + "/ledger.db") } catch {
+            return .lost("the ledger cannot be opened: \(error)")
+        }
+        defer { try? store.close() }
+        if let stopped = store.stopped { return .lost("the ledger is stopped: \(stopped)") }
+        if let fault = try store.verify().faults.first { return .doubled("the ledger is not sound: \(fault)") }
+        for possible in [step, step + 1] where states.indices.contains(possible) {
+            // Before the first step the file may be there or not.
+            guard let expected = states[possible] else { return .sound }
+            if try LedgerState(store, lastCommand: LedgerWorkload.commandID(commands[possible])) == expected {
+                return try goesOn(store) ? .sound : .lost("no commit is taken after the cut")
+            }
+        }
+        let head = try store.head().sequence
+        let expected = states[step]?.head.sequence ?? 0
+        return head < expected
+            ? .lost("the ledger ends at record \(head), \(expected) was acknowledged")
+            : .doubled("at record \(head) the ledger is not as it was after step \(step) or \(step + 1)")
     }
 
     private static func goesOn(_ store: LedgerStore) throws -> Bool {
@@ -99,28 +109,34 @@ struct ImageRun {
             try workload.store.close()
         }
         try cut(recording, count, &tally, &generator) { path, step in
-            let (store, aside) = try TelemetryWorkload.open(path + "/telemetry.db")
-            defer { try? store.close() }
-            if aside != nil { return .lost("telemetry was moved aside") }
-            let found = try TelemetryState(store)
-            for possible in [step, step + 1] where states.indices.contains(possible) {
-                guard let expected = states[possible], expected != found else { return .sound }
-            }
-            let expected = states[step]?.lastSequence ?? 0
-            return found.lastSequence < expected
-                ? .lost("telemetry ends at \(found.lastSequence), \(expected) was committed")
-                : .doubled("at \(found.lastSequence) telemetry is not as it was after step \(step) or \(step + 1)")
+            try Self.look(atTelemetryIn: path, step: step, states: states)
         }
     }
 
-    private func cut(
-        _ recording: DiskRecording, _ count: Int, _ tally: inout Tally, _ generator: inout SeededGenerator,
-        look: (_ path: String, _ step: Int) throws -> Verdict
+    /// The parameters are those of the ledger's.
+    static func look(atTelemetryIn path: String, step: Int, states: [TelemetryState?]) throws -> Verdict {
+        let (store, aside) = try TelemetryWorkload.open(path + "/telemetry.db")
+        defer { try? store.close() }
+        if let aside { return .lost("telemetry was moved aside, to \(aside)") }
+        let found = try TelemetryState(store)
+        for possible in [step, step + 1] where states.indices.contains(possible) {
+            guard let expected = states[possible], expected != found else { return .sound }
+        }
+        let expected = states[step]?.lastSequence ?? 0
+        return found.lastSequence < expected
+            ? .lost("telemetry ends at \(found.lastSequence), \(expected) was committed")
+            : .doubled("at \(found.lastSequence) telemetry is not as it was after step \(step) or \(step + 1)")
+    }
+
+    /// - Parameter files: what was on the disk before the recording.
+    func cut(
+        _ recording: DiskRecording, on files: [String: [UInt8]] = [:], _ count: Int, _ tally: inout Tally,
+        _ generator: inout SeededGenerator, look: (_ path: String, _ step: Int) throws -> Verdict
     ) throws {
         let scratch = try ScratchDirectory()
         // In the order of time, so that the disk is played once.
         let ends = (0..<count).map { _ in Int.random(in: 0...recording.changes.count, using: &generator) }.sorted()
-        var disk = CachingDisk(forgetsSyncs: forgetsSyncs)
+        var disk = CachingDisk(files, forgetsSyncs: forgetsSyncs)
         var played = 0
         var acknowledged = 0
         for end in ends {

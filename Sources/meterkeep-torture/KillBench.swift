@@ -1,6 +1,7 @@
 import Failpoints
 import Foundation
 import Metering
+import SampleLoad
 import Storage
 import UplinkProtocol
 
@@ -97,6 +98,15 @@ final class KillBench {
             path: directory.ledgerPath, gateway: try need(GatewayID(rawValue: Self.gateway)), newEpoch: "none")
         defer { try? store.close() }
         return try body(store)
+    }
+
+    /// Takes the files of a daemon that does not run back to their first layouts.
+    func takeFilesBack() throws {
+        let directory = try DataDirectory(path: "\(folder)/data")
+        try OlderLayout.takeLedgerBack(directory.ledgerPath, to: 1)
+        // Numbers that went upstream from memory are accounted for when it is opened.
+        try TelemetryStore(path: directory.telemetryPath, newEpoch: "none").close()
+        try OlderLayout.takeTelemetryBack(directory.telemetryPath)
     }
 
     /// Asks until it is so.

@@ -74,9 +74,6 @@ struct KillRun {
     private var head = ChainHead(sequence: 0, hash: ChainHash.of([]))
     private var sales: [String: (account: Int, microunits: Int64)] = [:]
 
-    /// A migration runs in a new file only.
-    private static let failpoints = Failpoint.allCases.filter { $0 != .migrationWithinStep }
-
     init(bench: KillBench, generator: SeededGenerator) {
         self.bench = bench
         self.generator = generator
@@ -97,8 +94,10 @@ struct KillRun {
     mutating func kill(_ number: Int) throws {
         // Every other kill at a named place, in turn; the rest at any instant.
         let isNamed = number % 2 == 0
-        let failpoint = Self.failpoints[(number / 2) % Self.failpoints.count]
+        let failpoint = Failpoint.allCases[(number / 2) % Failpoint.allCases.count]
         let passes = Int.random(in: 1...3, using: &generator)
+        // The next start is that of a new version: two steps of the ledger, one of telemetry.
+        if isNamed, failpoint == .migrationWithinStep { try bench.takeFilesBack() }
         let daemon = try bench.startDaemon(isNamed ? (failpoint, passes: passes) : nil)
         let account = Int.random(in: 1...KillBench.meterCount, using: &generator)
         let cents = Int64.random(in: 1...60, using: &generator)

@@ -33,6 +33,15 @@ final class ScratchDirectory {
             try FileManager.default.removeItem(atPath: "\(path)/\(name)")
         }
     }
+
+    /// Contents by file name.
+    func files() throws -> [String: [UInt8]] {
+        var files: [String: [UInt8]] = [:]
+        for name in try FileManager.default.contentsOfDirectory(atPath: path) {
+            files[name] = [UInt8](try Data(contentsOf: URL(filePath: "\(path)/\(name)")))
+        }
+        return files
+    }
 }
 
 func moment(_ seconds: Int) -> Timestamp {

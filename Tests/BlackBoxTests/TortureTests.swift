@@ -6,7 +6,7 @@ struct TortureTests {
     @Test("whatever a power cut leaves, nothing acknowledged is lost and nothing is there by half")
     func powerCuts() throws {
         let (text, code) = try Program.run(
-            "meterkeep-torture", ["images", "--count", "100", "--per-recording", "25", "--steps", "60"])
+            "meterkeep-torture", ["images", "--count", "100", "--per-recording", "15", "--steps", "60"])
         #expect(code == 0, "\(text)")
         #expect(text.contains("figure crash_images 100 count"))
     }

@@ -1,6 +1,7 @@
 import GRDB
 import Metering
 import Prepaid
+import SampleLoad
 import Storage
 import Testing
 import UplinkProtocol
@@ -80,9 +81,7 @@ struct SettingTests {
         try SampleSite.history(store, bills: 2)
         let head = try store.head()
         try store.close()
-        try DatabaseQueue(path: directory.path + "/ledger.db").write { database in
-            try database.execute(sql: "DROP TABLE setting; DROP TABLE withheld; PRAGMA user_version = 1")
-        }
+        try OlderLayout.takeLedgerBack(directory.path + "/ledger.db", to: 1)
         let again = try SampleSite.store(in: directory)
         #expect(try again.head() == head)
         #expect(try again.verify().isSound)

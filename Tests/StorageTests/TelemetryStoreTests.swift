@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Metering
+import SampleLoad
 import Testing
 import UplinkProtocol
 
@@ -175,11 +176,7 @@ struct TelemetryStoreTests {
     @Test("a file of the version before is taken over as it is")
     func migration() throws {
         do { try store().commit(readings: try (1...5).map { try reading($0) }, lastAccepted: [:]) }
-        let raw = try DatabaseQueue(path: directory.path + "/telemetry.db")
-        try raw.writeWithoutTransaction { database in
-            try database.execute(sql: "ALTER TABLE telemetry_head DROP COLUMN reserved; PRAGMA user_version = 1")
-        }
-        try raw.close()
+        try OlderLayout.takeTelemetryBack(directory.path + "/telemetry.db")
         let store = try store(epoch: "t2")
         #expect(store.epoch == "t1")
         #expect(try store.records(after: 0, limit: 10).map(\.sequence) == [1, 2, 3, 4, 5])

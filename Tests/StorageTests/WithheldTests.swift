@@ -1,5 +1,6 @@
 import GRDB
 import Metering
+import SampleLoad
 import Testing
 import UplinkProtocol
 
@@ -75,9 +76,7 @@ struct WithheldTests {
         try SampleSite.history(store, bills: 2)
         let head = try store.head()
         try store.close()
-        try DatabaseQueue(path: directory.path + "/ledger.db").write {
-            try $0.execute(sql: "DROP TABLE withheld; PRAGMA user_version = 2")
-        }
+        try OlderLayout.takeLedgerBack(directory.path + "/ledger.db", to: 2)
         let again = try SampleSite.store(in: directory)
         #expect(try again.head() == head)
         #expect(try again.verify().isSound)
