@@ -12,6 +12,7 @@ final class BrokerService: Sendable {
     private let topics: BrokerTopics
     private let gateway: GatewayID
     private let site: SiteService
+    private let clerk: LedgerClerk
     private let telemetry: TelemetryService
     private let ledgerEpoch: String
     private let outgoing: OutgoingTelemetry
@@ -25,13 +26,14 @@ final class BrokerService: Sendable {
     private static let groupRecords = 100
 
     init(
-        client: BrokerClient, topics: BrokerTopics, gateway: GatewayID, site: SiteService, telemetry: TelemetryService,
-        ledgerEpoch: String, bells: LogBells, logger: Logger
+        client: BrokerClient, topics: BrokerTopics, gateway: GatewayID, site: SiteService, clerk: LedgerClerk,
+        telemetry: TelemetryService, ledgerEpoch: String, bells: LogBells, logger: Logger
     ) {
         self.client = client
         self.topics = topics
         self.gateway = gateway
         self.site = site
+        self.clerk = clerk
         self.telemetry = telemetry
         self.ledgerEpoch = ledgerEpoch
         self.bells = bells
@@ -102,7 +104,8 @@ final class BrokerService: Sendable {
         while !Task.isCancelled {
             let heard = bells.ledger.rings
             do throws(StorageError) {
-                let (records, _) = try await site.unsentRecords(for: Self.consumer, limit: Self.groupRecords)
+                let (records, _) = try await site.unsentRecords(
+                    for: Self.consumer, limit: Self.groupRecords, from: clerk)
                 if let last = records.last {
                     let messages = records.map {
                         message(.ledger, epoch: ledgerEpoch, sequence: $0.sequence, record: $0.json)
@@ -129,7 +132,7 @@ final class BrokerService: Sendable {
                     ? try await outgoing.live(limit: Self.groupRecords)
                     : try await outgoing.backlog(limit: Self.groupRecords)
                 let records = entries.map(\.record)
-                if let first = records.first, let last = records.last {
+                if let last = records.last {
                     let messages = records.map {
                         message(.telemetry, epoch: telemetry.epoch, sequence: $0.sequence, record: $0.json)
                     }
@@ -138,7 +141,7 @@ final class BrokerService: Sendable {
                         continue
                     }
                     if isLive {
-                        try await outgoing.acknowledgedLive(from: first.sequence, through: last.sequence)
+                        try await outgoing.acknowledgedLive(through: last.sequence)
                     } else {
                         try await outgoing.acknowledgedBacklog(through: last.sequence)
                     }

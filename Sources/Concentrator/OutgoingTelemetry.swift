@@ -39,7 +39,8 @@ final class OutgoingTelemetry: Sendable {
 
     /// What is newer than the backlog; empty while there is none.
     func live(limit: Int) async throws(StorageError) -> [TelemetryEntry] {
-        guard let position = try await currentLanes().livePosition else { return [] }
+        _ = try await currentLanes()
+        guard let position = state.withLock({ $0?.sendLive() }) else { return [] }
         return try await telemetry.entries(after: position, limit: limit)
     }
 
@@ -49,8 +50,8 @@ final class OutgoingTelemetry: Sendable {
         try await acknowledged { $0.acknowledgedBacklog(through: sequence) }
     }
 
-    func acknowledgedLive(from first: Int64, through sequence: Int64) async throws(StorageError) {
-        try await acknowledged { $0.acknowledgedLive(from: first, through: sequence) }
+    func acknowledgedLive(through sequence: Int64) async throws(StorageError) {
+        try await acknowledged { $0.acknowledgedLive(through: sequence) }
     }
 
     private func acknowledged(_ change: @Sendable (inout TelemetryLanes) -> Void) async throws(StorageError) {

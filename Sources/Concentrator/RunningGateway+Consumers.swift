@@ -42,8 +42,8 @@ struct OtherConsumers: Sendable {
                 BrokerService(
                     client: try BrokerClient(address: address, gateway: configuration.gateway.rawValue),
                     topics: BrokerTopics(prefix: address.prefix, gateway: configuration.gateway.rawValue),
-                    gateway: configuration.gateway, site: site, telemetry: telemetry, ledgerEpoch: ledgerEpoch,
-                    bells: bells, logger: logger)
+                    gateway: configuration.gateway, site: site, clerk: clerk, telemetry: telemetry,
+                    ledgerEpoch: ledgerEpoch, bells: bells, logger: logger)
             }
         } catch { throw .configuration("\(error)") }
     }

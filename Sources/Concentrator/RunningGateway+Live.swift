@@ -37,7 +37,7 @@ extension RunningGateway {
         }
         return client.map { client in
             UplinkService(
-                client: client, gateway: configuration.gateway, site: site, telemetry: telemetry,
+                client: client, gateway: configuration.gateway, site: site, clerk: clerk, telemetry: telemetry,
                 ledgerEpoch: ledgerEpoch, batchRecords: configuration.batchRecords, bells: bells, clock: clock,
                 progress: progress, logger: logger,
                 renewal: configuration.identity.map { folder in

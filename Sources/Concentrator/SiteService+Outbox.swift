@@ -4,11 +4,15 @@ internal import UplinkProtocol
 
 extension SiteService {
     /// The records of the ledger log that a consumer has not acknowledged, oldest first, and the head.
+    /// - Parameter clerk: unpacks sealed months, so that breakers do not wait for it.
     func unsentRecords(
-        for consumer: String, limit: Int
-    ) throws(StorageError) -> (records: [LedgerRecord], head: ChainHead) {
+        for consumer: String, limit: Int, from clerk: LedgerClerk
+    ) async throws(StorageError) -> (records: [LedgerRecord], head: ChainHead) {
         let cursor = try ledger.cursor(of: consumer)
-        return (try ledger.records(after: cursor, limit: limit), try ledger.head())
+        let records =
+            try ledger.isSealed(after: cursor)
+            ? try await clerk.records(after: cursor, limit: limit) : try ledger.records(after: cursor, limit: limit)
+        return (records, try ledger.head())
     }
 
     func cursor(of consumer: String) throws(StorageError) -> Int64 { try ledger.cursor(of: consumer) }

@@ -20,6 +20,7 @@ final class UplinkService: Sendable {
     let client: PlatformClient
     let gateway: GatewayID
     let site: SiteService
+    private let clerk: LedgerClerk
     let telemetry: TelemetryService
     let ledgerEpoch: String
     private let batchRecords: Int
@@ -40,14 +41,16 @@ final class UplinkService: Sendable {
     private static let longestCommandPause: Duration = .seconds(30)
 
     init(
-        client: PlatformClient, gateway: GatewayID, site: SiteService, telemetry: TelemetryService, ledgerEpoch: String,
-        batchRecords: Int, bells: LogBells, clock: GatewayClock, progress: Progress, logger: Logger,
+        client: PlatformClient, gateway: GatewayID, site: SiteService, clerk: LedgerClerk, telemetry: TelemetryService,
+        ledgerEpoch: String, batchRecords: Int, bells: LogBells, clock: GatewayClock, progress: Progress,
+        logger: Logger,
         renewal: RenewalService? = nil
     ) {
         self.renewal = renewal
         self.client = client
         self.gateway = gateway
         self.site = site
+        self.clerk = clerk
         self.telemetry = telemetry
         self.ledgerEpoch = ledgerEpoch
         self.batchRecords = batchRecords
@@ -174,7 +177,7 @@ final class UplinkService: Sendable {
     private func nextBatch(of lane: Lane, limit: Int) async throws(StorageError) -> PlatformClient.Packed? {
         switch lane {
         case .ledger:
-            let (records, head) = try await site.unsentRecords(for: Self.consumer, limit: limit)
+            let (records, head) = try await site.unsentRecords(for: Self.consumer, limit: limit, from: clerk)
             return Batch(
                 gateway: gateway, epoch: ledgerEpoch, log: .ledger, chainHead: head,
                 records: records.map { ($0.sequence, $0.json) }
@@ -199,7 +202,7 @@ final class UplinkService: Sendable {
             try await site.advance(Self.consumer, through: through, withheld: withheld)
             return
         case .telemetry: try await outgoing.acknowledgedBacklog(through: through)
-        case .live: try await outgoing.acknowledgedLive(from: batch.first, through: through)
+        case .live: try await outgoing.acknowledgedLive(through: through)
         }
         state.withLock { $0.refusedReadings += Int64(refused.count) }
     }
@@ -224,9 +227,10 @@ final class UplinkService: Sendable {
                 } else {
                     notNow = nil
                 }
-            case .failed(let reason):
+            case .failed(let reason, let retryAfter):
                 note(problem: reason)
-                await pause("commands", .milliseconds(Int64.random(in: 0...failurePause.wholeMilliseconds)))
+                let jittered = Duration.milliseconds(Int64.random(in: 0...failurePause.wholeMilliseconds))
+                await pause("commands", retryAfter.map(RetryAfter.honoured) ?? jittered)
                 failurePause = min(failurePause * 2, Self.longestCommandPause)
             }
         }

@@ -106,9 +106,9 @@ public final class FaultSwitch: Sendable {
         let text = try reader.optionalText("text") ?? ""
         let count = try reader.optionalInteger("count") ?? .max
         try reader.finish()
-        guard (400...599).contains(status), (0...600_000).contains(milliseconds), count > 0 else {
+        guard (300...599).contains(status), (0...600_000).contains(milliseconds), count > 0 else {
             throw FieldProblem(
-                field: "fault", reason: "has a status beyond 400 to 599, milliseconds beyond 600000, or no count")
+                field: "fault", reason: "has a status beyond 300 to 599, milliseconds beyond 600000, or no count")
         }
         let fault: Fault? =
             switch kind {

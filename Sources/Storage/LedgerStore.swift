@@ -102,9 +102,8 @@ public final class LedgerStore: Sendable {
     public func records(
         after sequence: Int64, limit: Int, byteLimit: Int = .max
     ) throws(StorageError) -> [LedgerRecord] {
-        let month = try sealedMonths().first { sequence < $0.last }
         let records =
-            if let month {
+            if let month = try sealedMonths().first(where: { sequence < $0.last }) {
                 try archivedRecords(of: month, after: sequence, limit: limit)
             } else {
                 try handle.read { database in
@@ -113,6 +112,11 @@ public final class LedgerStore: Sendable {
                 }
             }
         return records.withinBytes(byteLimit) { $0.json }
+    }
+
+    /// Whether the record after `sequence` is in a sealed month, whose file is unpacked from its start to read it.
+    public func isSealed(after sequence: Int64) throws(StorageError) -> Bool {
+        try sealedMonths().contains { sequence < $0.last }
     }
 
     /// The last postings of an account, oldest first, as far as they are not sealed; of what is sealed, the

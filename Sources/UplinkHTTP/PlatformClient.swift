@@ -11,7 +11,8 @@ public import UplinkProtocol
 public enum CommandsOutcome: Hashable, Sendable {
     /// Empty when the wait was over.
     case commands(CommandList)
-    case failed(String)
+    /// `retryAfter`: how long the platform asks to be left alone, where it does.
+    case failed(String, retryAfter: Duration? = nil)
 }
 
 /// Speaks the uplink protocol over HTTPS with a client certificate. Certificates that are replaced on the
@@ -134,15 +135,18 @@ public final class PlatformClient: Sendable {
     private static func read(_ response: HTTPClientResponse, answering batch: Batch) async throws -> SendOutcome {
         let status = Int(response.status.code)
         guard (200..<300).contains(status) else {
-            let wall = WallTime(millisecondsSince1970: Int64(Date().timeIntervalSince1970 * 1000))
-            let pause = response.headers.first(name: "Retry-After").flatMap { RetryAfter.pause($0, now: wall) }
-            return .status(status, retryAfter: pause)
+            return .status(status, retryAfter: retryAfter(response))
         }
         let body = try await response.body.collect(upTo: largestAnswer)
         guard let answer = try? Acknowledgement(bytes: Array(body.readableBytesView), answering: batch) else {
             return .invalidAnswer
         }
         return .acknowledged(answer)
+    }
+
+    private static func retryAfter(_ response: HTTPClientResponse) -> Duration? {
+        let wall = WallTime(millisecondsSince1970: Int64(Date().timeIntervalSince1970 * 1000))
+        return response.headers.first(name: "Retry-After").flatMap { RetryAfter.pause($0, now: wall) }
     }
 
     /// `{"error": …}`, as the platform of `docs/uplink.md` says it. Whatever else there is, is for nobody.
@@ -172,7 +176,9 @@ public final class PlatformClient: Sendable {
     }
 
     private static func read(_ response: HTTPClientResponse) async throws -> CommandsOutcome {
-        guard response.status == .ok else { return .failed("the platform answered \(response.status.code)") }
+        guard response.status == .ok else {
+            return .failed("the platform answered \(response.status.code)", retryAfter: retryAfter(response))
+        }
         let body = try await response.body.collect(upTo: largestAnswer)
         do {
             return .commands(try CommandList(json: try StrictJSON.parse(Array(body.readableBytesView))))

@@ -9,6 +9,12 @@ public enum RetryAfter {
         return max(.zero, date - now)
     }
 
+    /// A pause beyond this is not believed.
+    public static let longest: Duration = .seconds(3600)
+
+    /// The pause that is made where this one is asked for.
+    public static func honoured(_ pause: Duration) -> Duration { min(max(pause, UplinkSession.firstBackOff), longest) }
+
     private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
     /// `Sun, 06 Nov 1994 08:49:37 GMT`

@@ -18,6 +18,9 @@ public struct TelemetryLanes: Hashable, Sendable {
     /// In order and apart; the live lane goes on after the last one.
     public private(set) var spans: [Span] = []
     private let liveRecords: Int64
+    /// What the live lane has under way follows this record. The first of it need not bear the next number: a gap
+    /// record bears its last.
+    private var sentAfter: Int64?
 
     /// Outages during one drain that are told apart; more are one backlog.
     public static let mostSpans = 32
@@ -46,6 +49,13 @@ public struct TelemetryLanes: Hashable, Sendable {
     /// After which record the live lane goes on; nil where there is none, and all is sent by the other.
     public var livePosition: Int64? { spans.last?.through }
 
+    /// The live lane sends what follows its position.
+    /// - Returns: that position.
+    public mutating func sendLive() -> Int64? {
+        sentAfter = livePosition
+        return sentAfter
+    }
+
     public mutating func acknowledgedBacklog(through sequence: Int64) {
         cursor = max(cursor, sequence)
         while let first = spans.first, first.after <= cursor {
@@ -54,11 +64,12 @@ public struct TelemetryLanes: Hashable, Sendable {
         }
     }
 
-    /// - Parameter first: the first record of what was acknowledged.
-    public mutating func acknowledgedLive(from first: Int64, through sequence: Int64) {
-        if let index = spans.lastIndex(where: { $0.through == first - 1 }) {
+    /// Of what the live lane sent last, everything up to `sequence` is acknowledged.
+    public mutating func acknowledgedLive(through sequence: Int64) {
+        guard let sentAfter else { return }
+        if let index = spans.lastIndex(where: { $0.through == sentAfter }) {
             spans[index].through = max(spans[index].through, sequence)
-        } else if cursor >= first - 1 {
+        } else if cursor >= sentAfter {
             // The backlog has reached the live lane meanwhile.
             acknowledgedBacklog(through: sequence)
         }

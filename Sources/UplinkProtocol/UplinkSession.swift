@@ -38,6 +38,7 @@ public enum UplinkCondition: String, Hashable, Sendable, CaseIterable {
 /// | 413 | the batch is split |
 /// | 401, 403, 409 | all is kept, tried slowly |
 /// | 429, 503 | Retry-After is honoured |
+/// | 3xx | not followed; exponential back-off with full jitter |
 /// | other 4xx | the batch is halved until one record is left; a reading is then left out, a ledger record withheld |
 /// | 5xx, no answer, a 2xx that acknowledges nothing | exponential back-off with full jitter |
 public struct UplinkSession: Hashable, Sendable {
@@ -58,8 +59,6 @@ public struct UplinkSession: Hashable, Sendable {
     /// Poison is rare: where more than this are refused in a row it is the platform, or something in
     /// between, that is wrong, and the logs must not be emptied into nothing.
     public static let mostSetAsideAtOnce = 3
-    /// A Retry-After beyond this is not believed.
-    public static let longestRetryAfter: Duration = .seconds(3600)
 
     /// - Parameter fullBatch: records in a batch when all is well.
     public init(fullBatch: Int) {
@@ -93,7 +92,7 @@ public struct UplinkSession: Hashable, Sendable {
         case .status(429, let pause), .status(503, let pause):
             condition = .unreachable
             guard let pause else { return backOff(using: &generator) }
-            return .retry(after: min(max(pause, Self.firstBackOff), Self.longestRetryAfter))
+            return .retry(after: RetryAfter.honoured(pause))
         case .status(408, _), .status(425, _), .status(404, _):
             // Not about the records: time, order, or an address that is not served (yet).
             condition = .unreachable

@@ -14,7 +14,7 @@ struct SetFault: AsyncParsableCommand {
     @OptionGroup var platform: OperatorSocket
     @Argument(help: "none, status, wrong, slow, cut, cut_after or poison.") var fault: String
     @Option(help: "batches, commands or enrolments.") var on = "batches"
-    @Option(help: "400 to 599.") var status: Int64?
+    @Option(help: "300 to 599.") var status: Int64?
     @Option(help: "Seconds, or an HTTP date.") var retryAfter: String?
     @Option(help: "What is in the record that is not to be taken.") var text: String?
     @Option(help: "How much later the answer comes.") var milliseconds: Int64?

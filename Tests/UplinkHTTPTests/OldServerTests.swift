@@ -62,7 +62,7 @@ struct OldServerTests {
         defer { withExtendedLifetime(server) {} }
         let address = certificates.address(port: server.port, minimumTLS: sample.minimum)
         let asked = try await withClient(address) { await $0.commands(after: 0) }
-        guard case .failed(let reason) = asked else {
+        guard case .failed(let reason, _) = asked else {
             Issue.record("answered: \(asked)")
             return
         }

@@ -198,6 +198,12 @@ struct TransportTests {
                 let batch = try readings(1...1)
                 server.faults.set(.status(429, retryAfter: "7"), on: .batches, count: 1)
                 #expect(await client.send(batch) == .status(429, retryAfter: .seconds(7)))
+                server.faults.set(.status(503, retryAfter: "9"), on: .commands, count: 1)
+                #expect(
+                    await client.commands(after: 0)
+                        == .failed("the platform answered 503", retryAfter: .seconds(9)))
+                server.faults.set(.status(302, retryAfter: nil), on: .batches, count: 1)
+                #expect(await client.send(batch) == .status(302, retryAfter: nil))
                 server.faults.set(.wrong, on: .batches, count: 1)
                 #expect(await client.send(batch) == .invalidAnswer)
                 server.faults.set(.cut, on: .batches, count: 1)

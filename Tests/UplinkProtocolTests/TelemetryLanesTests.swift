@@ -21,7 +21,8 @@ struct TelemetryLanesTests {
         let again = lanes.look(last: 101)
         #expect(!again)
         #expect(lanes.backlogEnd == 95 && lanes.livePosition == 95)
-        lanes.acknowledgedLive(from: 96, through: 101)
+        #expect(lanes.sendLive() == 95)
+        lanes.acknowledgedLive(through: 101)
         lanes.acknowledgedBacklog(through: 90)
         #expect(lanes.cursor == 90 && lanes.livePosition == 101)
         lanes.acknowledgedBacklog(through: 95)
@@ -32,18 +33,37 @@ struct TelemetryLanesTests {
     func meeting() {
         var lanes = TelemetryLanes(cursor: 0, liveRecords: 5)
         _ = lanes.look(last: 100)
+        #expect(lanes.sendLive() == 95)
         lanes.acknowledgedBacklog(through: 95)
-        lanes.acknowledgedLive(from: 96, through: 103)
+        lanes.acknowledgedLive(through: 103)
         #expect(lanes.cursor == 103)
-        lanes.acknowledgedLive(from: 96, through: 103)
+        lanes.acknowledgedLive(through: 103)
         #expect(lanes.cursor == 103)
+    }
+
+    @Test("a gap that a sudden end left at the beginning bears its last number; the live lane goes on behind it")
+    func gapFirst() {
+        var lanes = TelemetryLanes(cursor: 0, liveRecords: 5)
+        _ = lanes.look(last: 100)
+        #expect(lanes.sendLive() == 95)
+        // The records 96 to 351 are one gap, 351.
+        lanes.acknowledgedLive(through: 352)
+        #expect(lanes.livePosition == 352)
+        #expect(lanes.sendLive() == 352)
+        // A second outage opens another lane while records of the first are under way.
+        _ = lanes.look(last: 500)
+        lanes.acknowledgedLive(through: 360)
+        #expect(lanes.spans.map(\.through) == [360, 495])
+        lanes.acknowledgedBacklog(through: 95)
+        #expect(lanes.cursor == 360 && lanes.backlogEnd == 495)
     }
 
     @Test("a second outage during the drain opens a second live lane; nothing between is left out")
     func secondOutage() {
         var lanes = TelemetryLanes(cursor: 0, liveRecords: 5)
         _ = lanes.look(last: 100)
-        lanes.acknowledgedLive(from: 96, through: 102)
+        #expect(lanes.sendLive() == 95)
+        lanes.acknowledgedLive(through: 102)
         let reopened = lanes.look(last: 200)
         #expect(reopened)
         #expect(lanes.livePosition == 195 && lanes.backlogEnd == 95)

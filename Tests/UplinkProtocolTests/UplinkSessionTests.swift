@@ -33,6 +33,13 @@ struct UplinkSessionTests {
             outcome: .status(204, retryAfter: nil), records: 4, action: .retry(after: .milliseconds(500)),
             condition: .answersWrongly),
         Row(outcome: .status(413, retryAfter: nil), records: 4, action: .shrink(to: 2), condition: .idle),
+        Row(
+            outcome: .status(413, retryAfter: nil), records: 1,
+            action: .advance(through: 1, refused: [Refusal(sequence: 1, reason: "refused by the platform")]),
+            condition: .answersWrongly),
+        Row(
+            outcome: .status(302, retryAfter: nil), records: 4, action: .retry(after: .milliseconds(500)),
+            condition: .unreachable),
         Row(outcome: .status(400, retryAfter: nil), records: 5, action: .shrink(to: 2), condition: .answersWrongly),
         Row(
             outcome: .status(422, retryAfter: nil), records: 1,

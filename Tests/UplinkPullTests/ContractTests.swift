@@ -53,6 +53,10 @@ private struct Contract {
     /// Why a value is not what a schema says; nil where it is.
     func problem(_ value: JSONValue, _ schema: [String: Any], at place: String) -> String? {
         let schema = Self.resolve(schema, root)
+        if let forms = schema["oneOf"] as? [[String: Any]] {
+            let fitting = forms.count { problem(value, $0, at: place) == nil }
+            return fitting == 1 ? nil : "\(place) has \(fitting) of the \(forms.count) forms, not one"
+        }
         if let allowed = schema["enum"] as? [String], !allowed.contains(value.string ?? "") {
             return "\(place) is none of \(allowed)"
         }

@@ -133,9 +133,10 @@ extension SiteService {
         }
     }
 
+    /// - Returns: nil where not even the answer could be kept: the command is to come again.
     private func keepRefusal(
         of command: Command, reason: String, from origin: CommandOrigin, now: Timestamp
-    ) -> CommandRecord {
+    ) -> CommandRecord? {
         let record = CommandRecord(
             id: command.id, kind: command.kind.isEmpty ? "unknown" : command.kind, state: .rejected,
             outcome: "refused_by_ledger", detail: ["reason": String(reason.prefix(200))])
@@ -144,7 +145,7 @@ extension SiteService {
         logger.error(
             "the ledger refuses a command",
             metadata: ["id": "\(command.id)", "reason": "\(reason)", "answer_kept": "\(refusal == nil)"])
-        return record
+        return refusal == nil ? record : nil
     }
 
     /// The work is committed: it counts from here on.
