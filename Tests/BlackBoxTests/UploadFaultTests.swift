@@ -159,12 +159,14 @@ struct UploadFaultTests {
         bench.end(daemon, platform, simulator)
     }
 
-    @Test("after an outage the newest readings come before the backlog is through")
-    func liveFirst() throws {
+    @Test(
+        "after an outage the newest readings come before the backlog is through, and go on coming",
+        arguments: [false, true])
+    func liveFirst(isKilledMeanwhile: Bool) throws {
         let bench = try Bench()
         let simulator = try bench.startSimulator()
-        let platform = try bench.startPlatform(batchRecords: 4)
-        let daemon = try bench.startDaemon()
+        let platform = try bench.startPlatform(batchRecords: 2)
+        var daemon = try bench.startDaemon()
         try bench.install()
         func fault(_ words: String...) throws {
             _ = try Program.run(
@@ -173,12 +175,20 @@ struct UploadFaultTests {
         func queued() throws -> Int64 { try bench.status("uplink", "telemetry_queued")?.integer ?? 0 }
         // Asked for once a second, so that it is noticed at once when all is well again.
         try fault("status", "--status", "503", "--retry-after", "1")
-        try bench.until("a backlog has gathered", within: 60) { try queued() >= 40 }
-        // Each batch of four takes a while now: the backlog needs many seconds.
-        let wellAgain = Int64(Date().timeIntervalSince1970 * 1000)
-        try fault("slow", "--milliseconds", "700")
-        try bench.until("the platform has a reading from after the outage", within: 60) {
-            try bench.platform("meters").contains { ($0["read_at_ms"]?.integer ?? 0) > wellAgain }
+        try bench.until("a backlog has gathered", within: 60) { try queued() >= 44 }
+        if isKilledMeanwhile {
+            // Numbers that were reserved are a gap from now on.
+            daemon.signal(SIGKILL)
+            _ = daemon.finish()
+            daemon = try bench.startDaemon()
+        }
+        // Each batch of two takes a while now: the backlog needs many seconds.
+        try fault("slow", "--milliseconds", "1200")
+        for _ in 0..<2 {
+            let asked = Int64(Date().timeIntervalSince1970 * 1000)
+            try bench.until("the platform has a reading from after the outage", within: 60) {
+                try bench.platform("meters").contains { ($0["read_at_ms"]?.integer ?? 0) > asked }
+            }
         }
         #expect(try queued() >= 12, "the backlog was through before the live readings")
         try fault("none")
