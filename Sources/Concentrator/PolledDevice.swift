@@ -79,12 +79,9 @@ final class PolledDevice {
     private func plan() {
         let readbacks = profile.relay?.points.map(\.readback) ?? []
         for pollClass in PollClass.allCases {
-            // What is billed is read with every class: a balance near its limit hangs on it.
-            let wanted = profile.registers.filter {
-                $0.pollClass <= pollClass || $0.channel == profile.billing?.channel
-            }
             let plan = ReadPlan(
-                wanted: wanted, readbacks: readbacks, limits: profile.limits, serial: serial,
+                wanted: profile.registers(upTo: pollClass), readbacks: readbacks, limits: profile.limits,
+                serial: serial,
                 turnaround: plannedTurnaround, holes: holes)
             plans[pollClass] = plan
             reads[pollClass] = plan.requests.sorted { $0.characters.response < $1.characters.response }

@@ -217,7 +217,7 @@ public final class RunningGateway: Sendable {
         return """
             \(answering) of \(status.circuits.count) meters answer, \
             ledger \(status.isLedgerUsable ? "in order" : "unusable, breakers held"), \
-            uplink \(uplink.condition), \(uplink.ledgerQueued + uplink.telemetryQueued) records wait\(refusal)
+            uplink \(uplink.condition), \(uplink.queued.map(String.init) ?? "an unknown number of") records wait\(refusal)
             """
     }
 

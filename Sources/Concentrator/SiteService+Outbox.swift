@@ -37,7 +37,8 @@ extension SiteService {
         return (records, try ledger.head())
     }
 
-    func withheldCount() -> Int64 { (try? ledger.withheldCount()) ?? 0 }
+    /// Nil where the ledger cannot be read.
+    func withheldCount() -> Int64? { try? ledger.withheldCount() }
 
     func delivered(_ sequences: [Int64]) throws(StorageError) { try ledger.delivered(sequences) }
 
@@ -45,9 +46,9 @@ extension SiteService {
         try ledger.rewindCursor(of: consumer, to: sequence)
     }
 
-    /// Records that a consumer has not acknowledged.
-    func queued(for consumer: String) -> Int64 {
-        guard let head = try? ledger.head(), let cursor = try? ledger.cursor(of: consumer) else { return 0 }
+    /// Records that a consumer has not acknowledged; nil where the ledger cannot be read.
+    func queued(for consumer: String) -> Int64? {
+        guard let head = try? ledger.head(), let cursor = try? ledger.cursor(of: consumer) else { return nil }
         return head.sequence - cursor
     }
 }

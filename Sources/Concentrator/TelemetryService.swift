@@ -251,9 +251,10 @@ public actor TelemetryService {
             : store.lastSequence
     }
 
-    /// Readings that a consumer has not acknowledged, those not yet committed included.
-    public func queued(for consumer: String) -> Int64 {
-        let cursor = (try? store.cursor(of: consumer)) ?? 0
+    /// Readings that a consumer has not acknowledged, those not yet committed included; nil where the file cannot be
+    /// read.
+    public func queued(for consumer: String) -> Int64? {
+        guard let cursor = try? store.cursor(of: consumer) else { return nil }
         return firstWaiting - 1 - cursor + Int64(waiting.count)
     }
 

@@ -86,9 +86,10 @@ public struct LocalAPI: Sendable {
                         .object(["bus": .string($0.id.rawValue), "port": .string($0.port)])
                     }), "troubles": BusJSON.troubles(await gateway.troubles()),
                 "uplink": .object([
-                    "condition": .string(uplink.condition), "ledger_queued": .integer(uplink.ledgerQueued),
-                    "telemetry_queued": .integer(uplink.telemetryQueued),
-                    "ledger_withheld": .integer(uplink.ledgerWithheld),
+                    "condition": .string(uplink.condition),
+                    "ledger_queued": uplink.ledgerQueued.map(JSONValue.integer) ?? .null,
+                    "telemetry_queued": uplink.telemetryQueued.map(JSONValue.integer) ?? .null,
+                    "ledger_withheld": uplink.ledgerWithheld.map(JSONValue.integer) ?? .null,
                     "telemetry_refused": .integer(uplink.telemetryRefused),
                     "problem": uplink.problem.map(JSONValue.string) ?? .null,
                 ]),
@@ -101,7 +102,7 @@ public struct LocalAPI: Sendable {
         return answer(
             .ok,
             .object([
-                "queued": .integer(uplink.ledgerQueued + uplink.telemetryQueued),
+                "queued": uplink.queued.map(JSONValue.integer) ?? .null,
                 "uplink": .string(uplink.condition),
                 "circuits": .array(status.circuits.map { MeterJSON.circuit($0, now: status.now) }),
                 "devices": .array(status.otherDevices.map(MeterJSON.device)),

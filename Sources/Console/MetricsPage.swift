@@ -97,11 +97,11 @@ struct MetricsPage: Sendable {
             add([:], status.isLedgerUsable ? "1" : "0")
         }
         page.family("meterkeep_uplink_queued", .gauge, "Records that wait for the platform.") { add in
-            add(["log": "ledger"], "\(uplink.ledgerQueued)")
-            add(["log": "telemetry"], "\(uplink.telemetryQueued)")
+            if let queued = uplink.ledgerQueued { add(["log": "ledger"], "\(queued)") }
+            if let queued = uplink.telemetryQueued { add(["log": "telemetry"], "\(queued)") }
         }
         page.family("meterkeep_uplink_withheld", .gauge, "Ledger records whose content the platform refused.") { add in
-            add([:], "\(uplink.ledgerWithheld)")
+            if let withheld = uplink.ledgerWithheld { add([:], "\(withheld)") }
         }
         page.family("meterkeep_uplink_refused_readings_total", .counter, "Readings that the platform refused.") { add in
             add([:], "\(uplink.telemetryRefused)")

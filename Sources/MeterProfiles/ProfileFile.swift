@@ -63,6 +63,11 @@ public struct ProfileFile {
                 "raise registers_per_read to \(register.span)")
         }
         let settings = SettingReader.read(root.list("settings"))
+        if !isVerified, let setting = settings.first(where: { $0.write != nil }) {
+            root["settings"]?.refuse(
+                "\(setting.name.rawValue) can be written, but nobody has confirmed this map",
+                "leave 'write' out, or write 'verified: true' once a manual or a real meter confirms it")
+        }
         return MeterProfile(
             id: id, title: title, source: source, isVerified: isVerified, commodity: commodity, serial: serial,
             limits: limits, registers: registers, billing: billing, identification: rules,

@@ -127,9 +127,10 @@ public struct ReadPlan: Hashable, Sendable {
 
 extension MeterProfile {
     /// The registers of this model that are due at a poll class: its own and all faster ones' (a normal
-    /// poll fetches the fast registers too).
+    /// poll fetches the fast registers too). What is billed is read with every class: a balance near its limit
+    /// hangs on it.
     public func registers(upTo pollClass: PollClass) -> [RegisterDefinition] {
-        registers.filter { $0.pollClass <= pollClass }
+        registers.filter { $0.pollClass <= pollClass || $0.channel == billing?.channel }
     }
 
     /// The values in one answer, by channel. A register whose marker says "no value" is left out.

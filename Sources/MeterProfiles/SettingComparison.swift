@@ -28,12 +28,6 @@ public struct SettingComparison: Hashable, Sendable {
             case (let found?, let expected?): definition.holds(expected, as: found) ? .agrees : .differs
             }
     }
-
-    /// What makes the meter hold what it should; nil where nothing is wrong, or nothing can be done.
-    public var remedy: RelayWrite? {
-        guard verdict == .differs, let expected else { return nil }
-        return definition.writing(expected)
-    }
 }
 
 extension SettingDefinition {

@@ -120,8 +120,6 @@ public struct PollSchedule: Sendable {
 
     public func health(of meter: MeterID) -> MeterHealth? { indices[meter].map { entries[$0].health } }
 
-    public func answerTimes(of meter: MeterID) -> AnswerTimes? { indices[meter].map { entries[$0].times } }
-
     /// How long the answers to this step's requests are waited for.
     public func timeout(for step: Step) -> Duration {
         switch step {

@@ -11,8 +11,6 @@ final class KillBench {
     static let meterCount = 6
     static let poorCount = 2
     static let gateway = "G-1"
-    static let openingMicrounits: Int64 = 1_000_000
-    static let priceTenThousandths: Int64 = 10_000
 
     let folder: String
     private let profiles: String

@@ -11,7 +11,7 @@ struct CircuitCommand: AsyncParsableCommand {
     @Argument(help: "The circuit.") var name: String
 
     func run() async throws {
-        let answer = try await daemon.ask("/v1/circuits/\(name)")
+        let answer = try await daemon.ask("/v1/circuits/\(name.forQuery)")
         if daemon.json {
             print(answer.canonicalText)
             return

@@ -25,8 +25,7 @@ extension DaemonSocket {
         var record = record
         while record.object?["state"] == .string("accepted"), let id = record.object?["id"]?.string {
             try await Task.sleep(for: .milliseconds(100))
-            let name = id.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? id
-            record = try await ask("/v1/commands/\(name)")
+            record = try await ask("/v1/commands/\(id.forQuery)")
         }
         return record
     }

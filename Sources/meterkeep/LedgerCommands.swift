@@ -19,7 +19,7 @@ struct LedgerCommand: AsyncParsableCommand {
         @Option(help: "The last so many postings.") var limit: Int = 100
 
         func run() async throws {
-            let answer = try await daemon.ask("/v1/ledger/accounts/\(account)?limit=\(limit)")
+            let answer = try await daemon.ask("/v1/ledger/accounts/\(account.forQuery)?limit=\(limit)")
             if daemon.json {
                 print(answer.canonicalText)
                 return
@@ -114,7 +114,7 @@ struct LedgerCommand: AsyncParsableCommand {
             if let offline {
                 answer = try verify(offline)
             } else {
-                answer = try await daemon.ask("/v1/ledger/verify")
+                answer = try await daemon.ask("/v1/ledger/verify", within: LocalClient.longTime)
             }
             let isSound = answer.object?["sound"]?.boolean == true
             if daemon.json {

@@ -20,7 +20,8 @@ extension LedgerCommand {
 
         func run() async throws {
             if offer {
-                let answer = try await daemon.ask("/v1/ledger/offer", body: "").object ?? [:]
+                let answer =
+                    try await daemon.ask("/v1/ledger/offer", body: "", within: LocalClient.longTime).object ?? [:]
                 if !daemon.json {
                     print("\(answer["taken"]?.integer ?? 0) taken, \(answer["refused"]?.integer ?? 0) refused again")
                     if let problem = answer["problem"]?.string { print("then: \(problem)") }

@@ -16,7 +16,7 @@ struct MeterTable {
                 return (1...3).contains(column) || column == 6 ? padding + row[column] : row[column] + padding
             }.joined(separator: "  ")
         }
-        let queued = answer.object?["queued"]?.integer ?? 0
+        let queued = answer.object?["queued"]?.integer.map(String.init) ?? "an unknown number of"
         lines.append("")
         lines.append("uplink \(answer.object?["uplink"]?.string ?? "?"), \(queued) records wait")
         lines += TroubleText.lines(answer.object?["troubles"], most: 20)

@@ -9,8 +9,9 @@ struct Meterkeep: AsyncParsableCommand {
         commandName: "meterkeep",
         abstract: "Prepaid metering gateway.",
         discussion: """
-            Called as meterkeepd it is the daemon itself. Exit codes: 0 done, 64 wrong usage, 65 refused input, 69 no \
-            daemon, 70 ledger lost, 74 port or file unusable, 75 in use by another, 78 wrong configuration.
+            Called as meterkeepd it is the daemon itself. Exit codes: 0 done, 1 a check found something, 64 wrong usage, \
+            65 refused input, 69 no daemon, 70 ledger lost, 73 another file is there, 74 port or file unusable, 75 in \
+            use by another or too slow, 77 not permitted, 78 wrong configuration.
             """,
         subcommands: [
             Daemon.self, Import.self, Meters.self, Status.self, CircuitCommand.self, ConfirmCuts.self,

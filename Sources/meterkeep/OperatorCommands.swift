@@ -9,11 +9,13 @@ struct DaemonSocket: ParsableArguments {
     @Flag(help: "Print JSON.") var json = false
 
     /// Asks the daemon; what it refuses ends the program with its exit code.
-    func ask(_ path: String, body: String? = nil) async throws -> JSONValue {
+    func ask(
+        _ path: String, body: String? = nil, within time: Duration = LocalClient.usualTime
+    ) async throws -> JSONValue {
         let client = LocalClient(socketPath: socket)
         do {
-            if let body { return try await client.post(path, body: body) }
-            return try await client.get(path)
+            if let body { return try await client.post(path, body: body, within: time) }
+            return try await client.get(path, within: time)
         } catch let error as LocalClientError {
             complain(error.description)
             throw ExitCode(error.exitCode)
@@ -34,8 +36,7 @@ struct Import: AsyncParsableCommand {
             complain("\(file) cannot be read as UTF-8 text; check its name and its encoding")
             throw ExitCode(65)
         }
-        let name = file.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? "import"
-        let answer = try await daemon.ask("/v1/import?file=\(name)", body: text)
+        let answer = try await daemon.ask("/v1/import?file=\(file.forQuery)", body: text)
         if daemon.json {
             print(answer.canonicalText)
             return
@@ -97,9 +98,10 @@ struct Status: AsyncParsableCommand {
                 "breakers  \(held) credit cuts are held: too many fell due at once. Check prices and clock, then: "
                     + "meterkeep confirm-cuts")
         }
+        func count(_ key: String) -> String { uplink[key]?.integer.map(String.init) ?? "an unknown number of" }
         print(
-            "uplink    \(uplink["condition"]?.string ?? "?"), \(uplink["ledger_queued"]?.integer ?? 0) ledger records "
-                + "and \(uplink["telemetry_queued"]?.integer ?? 0) readings wait")
+            "uplink    \(uplink["condition"]?.string ?? "?"), \(count("ledger_queued")) ledger records "
+                + "and \(count("telemetry_queued")) readings wait")
         if let problem = uplink["problem"]?.string { print("          \(problem)") }
         if let withheld = uplink["ledger_withheld"]?.integer, withheld > 0 {
             print("          the platform refused \(withheld) ledger records; see: meterkeep ledger withheld")

@@ -20,8 +20,7 @@ struct Readings: AsyncParsableCommand {
         var query = "step=\(step)"
         if let from { query += "&from=\(try Self.milliseconds(from))" }
         if let to { query += "&to=\(try Self.milliseconds(to))" }
-        let name = meter.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? meter
-        let answer = try await daemon.ask("/v1/readings/\(name)?\(query)")
+        let answer = try await daemon.ask("/v1/readings/\(meter.forQuery)?\(query)")
         if daemon.json {
             print(answer.canonicalText)
             return

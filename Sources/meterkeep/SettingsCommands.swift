@@ -17,7 +17,8 @@ struct SettingsCommand: AsyncParsableCommand {
         @Option(help: "Only this meter.") var meter: String?
 
         func run() async throws {
-            let answer = try await daemon.ask("/v1/settings" + (meter.map { "?meter=\($0.forQuery)" } ?? ""))
+            let answer = try await daemon.ask(
+                "/v1/settings" + (meter.map { "?meter=\($0.forQuery)" } ?? ""), within: LocalClient.longTime)
             if daemon.json {
                 show(answer.canonicalText)
                 return

@@ -19,9 +19,6 @@ struct Score {
             alarms: left.alarms + right.alarms, chopped: left.chopped + right.chopped)
     }
 
-    /// Alarms and trips per day of one circuit.
-    var alarmsPerCircuitDay: Double { circuitDays == 0 ? 0 : Double(alarms) / circuitDays }
-
     /// The 95 % interval of the recall by Wilson: what so few switch-ons can prove.
     var recallInterval: (low: Double, high: Double) {
         guard due > 0 else { return (0, 1) }

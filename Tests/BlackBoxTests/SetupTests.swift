@@ -130,6 +130,10 @@ struct SetupTests {
         let other = try Program.run("meterkeep", arguments)
         #expect(other.code == 73 && other.text.contains("is there already and stays"), "\(other.text)")
         #expect(try text("gateway.yaml") == before)
+        // What it left beside is no reason against this one.
+        try bench.write("site-in.yaml", try text("site-in.yaml").replacing("BOX-2", with: "BOX-1"))
+        let own = try Program.run("meterkeep", arguments.filter { $0 != "--switch" && $0 != "FLAT-2" })
+        #expect(own.code == 0 && bench.contents.contains("gateway.yaml.new"), "\(own.text)")
         // A running daemon is not set up under its feet.
         let daemon = try bench.startDaemon()
         let late = try Program.run("meterkeep", arguments)

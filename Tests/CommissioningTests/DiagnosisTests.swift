@@ -220,7 +220,7 @@ struct DiagnosisTests {
                 {
                     $0.uplink = UplinkState(
                         url: "https://p:1", reach: nil, condition: "answers_wrongly", problem: "HTML", ledgerQueued: 5)
-                }, .possible, "answers wrongly: HTML", "5 records wait"
+                }, .possible, "answers wrongly: HTML", "5 ledger records wait"
             ),
         ]
         return rows.map { Case(name: $0.0, change: $0.1, likelihood: $0.2, place: "", what: $0.3, remedy: $0.4) }

@@ -30,6 +30,11 @@ struct ProfileErrorTests {
 
     static let samples: [Sample] = [
         Sample(
+            "verified: true",
+            "verified: false\nsettings:\n  - { name: overload_limit, address: 0x20, unit: W, write: single }",
+            "sample.yaml:5: overload_limit can be written, but nobody has confirmed this map; leave 'write' out, or "
+                + "write 'verified: true' once a manual or a real meter confirms it"),
+        Sample(
             "verified: true", "verfied: true",
             "sample.yaml:4: the key 'verfied' is unknown; did you mean 'verified'?"),
         Sample(

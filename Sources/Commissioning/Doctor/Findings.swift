@@ -155,13 +155,14 @@ public struct UplinkState: Hashable, Sendable {
     /// At the running daemon: `up`, `refused`, ...
     public let condition: String?
     public let problem: String?
-    public let ledgerQueued: Int64
+    /// Nil where the daemon cannot tell, or does not run.
+    public let ledgerQueued: Int64?
     /// Records whose content the platform refused.
     public let ledgerWithheld: Int64
 
     public init(
         url: String, proxy: String? = nil, reach: UplinkReach?, condition: String? = nil, problem: String? = nil,
-        ledgerQueued: Int64 = 0, ledgerWithheld: Int64 = 0
+        ledgerQueued: Int64? = nil, ledgerWithheld: Int64 = 0
     ) {
         self.ledgerWithheld = ledgerWithheld
         self.url = url

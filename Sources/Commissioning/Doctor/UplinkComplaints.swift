@@ -84,14 +84,19 @@ extension Diagnosis {
                 .possible, uplink.url,
                 "the platform is \(condition.split(separator: "_").joined(separator: " "))"
                     + (uplink.problem.map { ": \($0)" } ?? ""),
-                ["\(uplink.ledgerQueued) records wait and are kept; nothing is lost meanwhile"])
+                [kept(uplink)])
         ]
+    }
+
+    private static func kept(_ uplink: UplinkState) -> String {
+        let what = uplink.ledgerQueued.map { "\($0) ledger records wait and are" } ?? "what waits is"
+        return "\(what) kept; nothing is lost meanwhile"
     }
 
     private static func refusalComplaints(_ uplink: UplinkState) -> [Complaint] {
         guard uplink.condition == "refused" || uplink.condition == "answers_wrongly" else { return [] }
         let problem = uplink.problem ?? "it does not say why"
-        var remedies = ["\(uplink.ledgerQueued) ledger records wait and are kept; nothing is lost meanwhile"]
+        var remedies = [kept(uplink)]
         if problem.contains("answered 409") {
             remedies += [
                 "if it says that it expected an earlier record, it was put back to an older state: "

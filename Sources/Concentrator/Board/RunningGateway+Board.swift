@@ -47,7 +47,7 @@ extension RunningGateway {
         let uplink: BoxCondition.Uplink =
             switch uplinkStatus.condition {
             case "off": .none
-            case "up": uplinkStatus.ledgerWithheld > 0 ? .refused : .connected
+            case "up": uplinkStatus.ledgerWithheld ?? 0 > 0 ? .refused : .connected
             case "refused", "answers_wrongly": .refused
             default: .trying
             }

@@ -135,7 +135,7 @@ struct BoxInspection {
         }
         return UplinkState(
             url: platform.url, proxy: platform.proxy, reach: reach, condition: shown?["condition"]?.string,
-            problem: shown?["problem"]?.string, ledgerQueued: shown?["ledger_queued"]?.integer ?? 0,
+            problem: shown?["problem"]?.string, ledgerQueued: shown?["ledger_queued"]?.integer,
             ledgerWithheld: shown?["ledger_withheld"]?.integer ?? 0)
     }
 }

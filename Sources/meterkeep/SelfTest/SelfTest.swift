@@ -86,7 +86,13 @@ struct SelfTest {
         if let reason = status["ledger_held"]?.string {
             return DoorReport.Check("ledger", .failed, "all money is held: it was \(reason)")
         }
-        guard let proof = try? await client.get("/v1/ledger/verify").object, proof["sound"]?.boolean == true else {
+        let proof: [String: JSONValue]
+        do {
+            proof = try await client.get("/v1/ledger/verify", within: LocalClient.longTime).object ?? [:]
+        } catch {
+            return DoorReport.Check("ledger", .failed, "it could not be proved: \(error)")
+        }
+        guard proof["sound"]?.boolean == true else {
             return DoorReport.Check("ledger", .failed, "its chain is not sound; see: meterkeep ledger verify")
         }
         return DoorReport.Check("ledger", .passed, "written and proved, \(proof["records"]?.integer ?? 0) records")

@@ -158,7 +158,7 @@ struct SetupCommand: AsyncParsableCommand {
             try await find(bus, in: &plan, worker)
         }
         for line in try worker.files.write(plan, identity: worker.identity) { show(line) }
-        if FileManager.default.fileExists(atPath: "\(configurationPath).new") {
+        guard try worker.files.isInPlace(plan, identity: worker.identity) else {
             show("another configuration is there already; nothing was started")
             throw ExitCode(73)
         }

@@ -43,6 +43,13 @@ struct SetupFiles {
         return lines
     }
 
+    /// Whether the configuration that is there is this plan's, and not one that was there before.
+    func isInPlace(_ plan: SitePlan, identity: BoxIdentity) throws -> Bool {
+        let name = try identity.name(from: plan.gateway)
+        let present = try? String(contentsOfFile: configurationPath, encoding: .utf8)
+        return [true, false].contains { present == plan.configuration(name: name, isEnrolled: $0) }
+    }
+
     /// - Parameter own: what may be replaced.
     /// - Returns: where it was put: beside a file of that name that says something else.
     private func put(_ text: String, at path: String, over own: String? = nil) throws -> String {
