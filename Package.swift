@@ -27,7 +27,9 @@ extension Target.Dependency {
     static let nioCore = product(name: "NIOCore", package: "swift-nio")
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
+    static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
+    static let nioTLS = product(name: "NIOTLS", package: "swift-nio")
     static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let swiftASN1 = product(name: "SwiftASN1", package: "swift-asn1")
     static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -77,7 +79,7 @@ let edge: [Target] = [
         name: "UplinkPull",
         dependencies: [
             "Metering", "UplinkProtocol", .httpTypes, .hummingbird, .hummingbirdCore, .hummingbirdTLS, .logging,
-            .nioCore, .nioSSL,
+            .nioCore, .nioSSL, .nioTLS,
             .serviceLifecycle,
         ], swiftSettings: strict),
     .target(
@@ -234,7 +236,7 @@ let tests: [Target] = [
         name: "UplinkPullTests",
         dependencies: [
             "ReferencePlatform", "UplinkPull", "Metering", "Prepaid", "UplinkProtocol", .asyncHTTPClient, .httpTypes,
-            .hummingbird, .logging, .nioCore, .nioHTTP1, .nioSSL, .serviceLifecycle, .yams,
+            .hummingbird, .logging, .nioCore, .nioHTTP1, .nioPosix, .nioSSL, .serviceLifecycle, .yams,
         ], swiftSettings: strict),
     .testTarget(
         name: "UplinkMQTTTests", dependencies: ["FreePort", "ReferencePlatform", "UplinkMQTT"], swiftSettings: strict),

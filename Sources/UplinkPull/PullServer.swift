@@ -27,18 +27,24 @@ public struct PullServer: Sendable {
     private let address: PullAddress
     private let tls: TLSConfiguration
     private let names: [[UInt8]: String]
+    private let patience: PullPatience
 
     public static let mostRecords = 5_000
     public static let longestWaitSeconds: Int64 = 60
     /// About the most that one answer holds before it is sent.
     private static let largestAnswer = 4 * 1024 * 1024
     /// Connections at a time, those being refused included.
-    private static let mostConnections = 32
+    private static let mostConnections = 64
+    /// Those of them that have shown no certificate.
+    private static let mostHandshakes = 32
 
     /// Reads the certificates; nothing listens yet.
-    public init(address: PullAddress, source: any PullSource) throws(PullSetupError) {
+    public init(
+        address: PullAddress, source: any PullSource, patience: PullPatience = .usual
+    ) throws(PullSetupError) {
         self.address = address
         self.source = source
+        self.patience = patience
         tls = try address.tls()
         names = try address.consumersByCertificate()
     }
@@ -57,8 +63,12 @@ public struct PullServer: Sendable {
         router.post("/v1/gateways/:gateway/logs/:log/cursor") { request, context in
             try await answering(context) { consumer in try await acknowledge(request, context, consumer) }
         }
+        let handshakes = Handshakes(most: Self.mostHandshakes)
+        let connections = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [HandshakeGuard(handshakes, patience: patience.handshake)],
+            idleTimeout: TimeAmount(patience.idle))
         return Application(
-            router: router, server: try .tls(.http1(), tlsConfiguration: tls),
+            router: router, server: try .tls(.http1(configuration: connections), tlsConfiguration: tls),
             configuration: .init(
                 address: .hostname(address.host, port: address.port),
                 availableConnectionsDelegate: MaximumAvailableConnections(Self.mostConnections)),
@@ -124,6 +134,11 @@ public struct PullServer: Sendable {
             return Self.gone("the log began anew: its epoch is \(known.epoch)", epoch: known.epoch, oldest: 0)
         }
         let cursor = query.cursor ?? known.acknowledged
+        guard cursor <= known.last else {
+            return Self.gone(
+                "the log ends with record \(known.last): \(cursor) is of another epoch, or was never given out",
+                epoch: known.epoch, oldest: known.acknowledged)
+        }
         var page = try await source.page(
             of: log, after: cursor, limit: query.limit, byteLimit: Self.largestAnswer)
         if page.isEmpty, query.wait > 0 {

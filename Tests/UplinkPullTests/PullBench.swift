@@ -34,10 +34,7 @@ struct PullBench {
         _ method: HTTPMethod = .GET, _ path: String, accept: String? = nil, body: String? = nil,
         as client: String = "billing"
     ) async throws -> Answer {
-        var tls = TLSConfiguration.makeClientConfiguration()
-        tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile("\(folder)/ca.pem"))
-        tls.certificateChain = try NIOSSLCertificate.fromPEMFile("\(folder)/\(client).pem").map { .certificate($0) }
-        tls.privateKey = .privateKey(try NIOSSLPrivateKey(file: "\(folder)/\(client).key", format: .pem))
+        let tls = try tls(of: client)
         let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: .init(tlsConfiguration: tls))
         do {
             var request = HTTPClientRequest(url: "https://localhost:\(port)\(path)")
@@ -56,13 +53,24 @@ struct PullBench {
         }
     }
 
+    func tls(of client: String) throws -> TLSConfiguration {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile("\(folder)/ca.pem"))
+        tls.certificateChain = try NIOSSLCertificate.fromPEMFile("\(folder)/\(client).pem").map { .certificate($0) }
+        tls.privateKey = .privateKey(try NIOSSLPrivateKey(file: "\(folder)/\(client).key", format: .pem))
+        return tls
+    }
+
     /// Runs the endpoint for as long as `work` takes. Registered: billing and archive, not stranger.
-    static func run(allowsTLS12: Bool = false, _ work: @Sendable (PullBench) async throws -> Void) async throws {
+    static func run(
+        allowsTLS12: Bool = false, patience: PullPatience = .usual, _ work: @Sendable (PullBench) async throws -> Void
+    ) async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "pull-\(UUID().uuidString.prefix(8))").path
         defer { try? FileManager.default.removeItem(atPath: folder) }
         try CertificateMaker.make(in: folder, gateways: ["billing", "archive", "stranger"])
         let source = TableSource(gateway: try #require(GatewayID(rawValue: "G-1")))
-        let server = try PullServer(address: address(folder, allowsTLS12: allowsTLS12), source: source)
+        let server = try PullServer(
+            address: address(folder, allowsTLS12: allowsTLS12), source: source, patience: patience)
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let (ports, port) = AsyncStream<Int>.makeStream()

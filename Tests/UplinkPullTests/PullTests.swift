@@ -83,6 +83,23 @@ struct PullTests {
         }
     }
 
+    @Test("a cursor ahead of the log is of another epoch, though the consumer does not name one")
+    func ahead() async throws {
+        try await PullBench.run { bench in
+            bench.source.addReadings(1...9, meter: try #require(MeterID(rawValue: "M-1")))
+            bench.source.acknowledge(.telemetry, through: 3, for: "billing")
+            #expect(try await bench.ask(.GET, "\(Self.telemetry)?cursor=9").status == 204)
+            for question in ["cursor=10", "cursor=9223372036854775807", "cursor=10&wait=60"] {
+                let page = try await bench.ask(.GET, "\(Self.telemetry)?\(question)")
+                #expect(page.status == 410, "\(question)")
+                #expect(page.json.object?["epoch"] == .string("e1"))
+                #expect(page.json.object?["oldest_cursor"] == .integer(3))
+            }
+            let ledger = try await bench.ask(.GET, "/v1/gateways/G-1/logs/ledger?cursor=1")
+            #expect(ledger.status == 410 && ledger.json.object?["oldest_cursor"] == .integer(0))
+        }
+    }
+
     @Test("only registered certificates; a name in a certificate is worth nothing")
     func strangers() async throws {
         try await PullBench.run { bench in
