@@ -71,6 +71,7 @@ public actor SiteService {
     var creditWindow = CreditWindow()
     /// Commands that wait for meters to be read.
     var pendingReads: [PendingRead] = []
+    nonisolated let brokerAnswers = BrokerAnswers()
     /// The day before which everything is posted, as far as this run knows.
     var lastSettledDay: CivilDate?
     /// The relays of the box itself.

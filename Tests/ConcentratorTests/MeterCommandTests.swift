@@ -164,4 +164,42 @@ struct MeterCommandTests {
         try await bench.site.answerInterrupted(at: bench.clock.now())
         #expect(try await bench.site.command("s")?.state == .unknown)
     }
+
+    @Test("an answer that cannot be kept is not lost: it is kept as soon as the ledger can be written")
+    func readNowWithoutLedger() async throws {
+        let bench = try await SiteBench(count: 1)
+        try await bench.send("read_now", "{\"meters\":[\"M-1\"]}", id: "r")
+        await bench.site.loseLedger()
+        await bench.site.heard(bench.meters[0].id, code: "applied", at: bench.clock.now())
+        #expect(try await bench.site.command("r")?.state == .accepted)
+        await bench.site.tick()
+        #expect(try await bench.site.command("r")?.state == .applied)
+    }
+
+    @Test("what came by the broker is answered there, and again when the last meter is heard; others are not")
+    func answersForTheBroker() async throws {
+        let bench = try await SiteBench(count: 1)
+        func read(_ id: String) throws -> Command {
+            let fields = "{\"id\":\"\(id)\",\"kind\":\"read_now\",\"position\":0,\"read_now\":{\"meters\":[\"M-1\"]}}"
+            return try Command(json: try StrictJSON.parse(fields))
+        }
+        await bench.site.executeFromBroker(try read("b"))
+        await bench.site.execute(try read("o"), from: .onSite)
+        await bench.report(bench.meters[0], energy: 1000)
+        func answers() -> [String] {
+            bench.site.brokerAnswers.first(10).map { answer in
+                let members = answer.json.object ?? [:]
+                return "\(members["id"]?.string ?? "?") \(members["state"]?.string ?? "?")"
+            }
+        }
+        #expect(answers() == ["b accepted", "b applied"])
+        await bench.site.executeFromBroker(try read("b"))
+        #expect(answers() == ["b accepted", "b applied", "b applied"])
+        // The daemon ends before the meter is heard.
+        await bench.site.executeFromBroker(try read("c"))
+        try await bench.site.answerInterrupted(at: bench.clock.now())
+        #expect(answers().suffix(2) == ["c accepted", "c unknown"])
+        for _ in 0..<300 { await bench.site.executeFromBroker(try read("b")) }
+        #expect(bench.site.brokerAnswers.first(1_000).count == BrokerAnswers.most)
+    }
 }

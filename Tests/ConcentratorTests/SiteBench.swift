@@ -79,6 +79,9 @@ final class SiteBench {
 }
 
 extension SiteService {
+    /// As after a commit that failed.
+    func loseLedger() { isLedgerUsable = false }
+
     func eventCodes() throws -> [String] {
         try ledger.records(after: 0, limit: 10_000).compactMap { record -> String? in
             guard case .event(let event) = record.body else { return nil }

@@ -72,6 +72,8 @@ struct CommandWork {
     var credits: [GivenCredit] = []
     var confirmsCuts = false
     var reloads = false
+    /// Meters that are to be read.
+    var reading: PendingRead?
 
     mutating func take(_ group: SupplyGroup, key: Int, _ outcome: GroupOutcome) {
         groups[key] = group

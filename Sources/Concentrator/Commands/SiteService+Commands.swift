@@ -93,7 +93,8 @@ extension SiteService {
             return apply(change, to: circuits, command: command, from: origin, into: &work, now: now)
         case .site(let change): return apply(change, command: command, into: &work, now: now)
         case .meter(let change): return apply(change, command: command, from: origin, into: &work, now: now)
-        case .readNow(let meters): return beginReading(meters, command: command, now: now)
+        case .readNow(let meters):
+            return accept(readingOf: meters, command: command, from: origin, into: &work, now: now)
         case .time(let wall): return take(time: wall, now: now)
         case .unsupported: return .rejected("unsupported", ["kind": command.kind])
         case .invalid(let problem): return .rejected("invalid", problem)
@@ -166,5 +167,6 @@ extension SiteService {
             dispatch(work.orders)
         }
         if work.reloads { reload.apply() }
+        if let reading = work.reading { begin(reading) }
     }
 }
