@@ -1,36 +1,48 @@
 internal import Logging
 internal import Metering
 internal import Storage
-private import Synchronization
+internal import Synchronization
 internal import UplinkMQTT
 internal import UplinkProtocol
 
 /// Brings both logs to an MQTT broker and takes commands from it. Readings go live first, as they do in a push;
-/// each loop has one group of messages under way.
+/// each lane has one group of messages under way, and what a connection did not bring is made anew for the next one.
 final class BrokerService: Sendable {
+    /// A connection, and what each log held when it came up: everything up to there is history.
+    struct Session {
+        let connection: BrokerConnection
+        let historyEnds: [Log: Int64]
+    }
+
+    let site: SiteService
+    let telemetry: TelemetryService
+    let state = Mutex(State())
+    let logger: Logger
+    /// Broker and port, for people.
+    let place: String
+    private let clerk: LedgerClerk
     private let client: BrokerClient
     private let topics: BrokerTopics
     private let gateway: GatewayID
-    private let site: SiteService
-    private let clerk: LedgerClerk
-    private let telemetry: TelemetryService
     private let ledgerEpoch: String
     private let outgoing: OutgoingTelemetry
     private let bells: LogBells
-    private let logger: Logger
-    /// What each log held when the connection came up: everything up to there is history.
-    private let historyEnds = Mutex<[Log: Int64]>([:])
+    /// Rings with each connection, and with its end.
+    private let linkChanged = Bell()
 
     /// The consumer whose cursors these loops move.
     static let consumer = "mqtt"
     private static let groupRecords = 100
+    private static let firstPause: Duration = .seconds(1)
+    private static let longestPause: Duration = .seconds(60)
 
     init(
-        client: BrokerClient, topics: BrokerTopics, gateway: GatewayID, site: SiteService, clerk: LedgerClerk,
+        client: BrokerClient, address: BrokerAddress, gateway: GatewayID, site: SiteService, clerk: LedgerClerk,
         telemetry: TelemetryService, ledgerEpoch: String, bells: LogBells, logger: Logger
     ) {
         self.client = client
-        self.topics = topics
+        place = "\(address.host):\(address.port)"
+        topics = BrokerTopics(prefix: address.prefix, gateway: gateway.rawValue)
         self.gateway = gateway
         self.site = site
         self.clerk = clerk
@@ -43,13 +55,15 @@ final class BrokerService: Sendable {
 
     /// Runs until the task is cancelled.
     func run() async {
-        await noteHistory()
         client.start()
         await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.followLink() }
+            group.addTask { await self.sendState() }
             group.addTask { await self.sendLedger() }
             group.addTask { await self.sendTelemetry(isLive: false) }
             group.addTask { await self.sendTelemetry(isLive: true) }
-            group.addTask { await self.takeEvents() }
+            group.addTask { await self.sendResults() }
+            group.addTask { for await bytes in self.client.commands { await self.take(bytes) } }
             await withTaskCancellationHandler {
                 await group.waitForAll()
             } onCancel: {
@@ -58,63 +72,93 @@ final class BrokerService: Sendable {
         }
     }
 
-    private func takeEvents() async {
-        for await event in client.events {
-            switch event {
-            case .connected:
-                logger.info("the broker is connected")
-                await noteHistory()
-                await giveBirth()
-            case .disconnected(let reason):
-                logger.warning("the broker is not connected; records wait", metadata: ["reason": "\(reason)"])
-            case .command(let bytes): await take(bytes)
+    private func followLink() async {
+        for await link in client.links {
+            switch link {
+            case .up(let connection, let refusal):
+                let ledger = (try? await site.chainHead().sequence) ?? 0
+                let readings = await telemetry.lastSequence()
+                note(refusal: refusal.map { (topics.commands, $0) }, of: topics.commands)
+                note(
+                    session: Session(
+                        connection: connection, historyEnds: [.ledger: ledger, .telemetry: readings]))
+            case .down(let reason): note(down: reason)
             }
+            linkChanged.ring()
         }
     }
 
-    private func noteHistory() async {
-        let ledger = (try? await site.chainHead().sequence) ?? 0
-        let readings = await telemetry.lastSequence()
-        historyEnds.withLock { $0 = [.ledger: ledger, .telemetry: readings] }
+    /// The connection there is, or the next one; nil when the task is cancelled.
+    private func session(after last: BrokerConnection? = nil) async -> Session? {
+        while !Task.isCancelled {
+            let heard = linkChanged.rings
+            if let session = state.withLock({ $0.session }), session.connection != last { return session }
+            await linkChanged.wait(after: heard, longest: Self.longestPause)
+        }
+        return nil
     }
 
-    private func giveBirth() async {
+    /// Sends messages of one topic in order.
+    /// - Returns: how many of the first the broker has. Where that is not all of them, a pause is over that grows.
+    private func send(_ messages: [BrokerMessage], over session: Session, pause: inout Duration) async -> Int {
+        guard let topic = messages.first?.topic else { return 0 }
+        let heard = linkChanged.rings
+        let receipt = await client.deliver(messages, over: session.connection)
+        switch receipt.problem {
+        case nil:
+            note(refusal: nil, of: topic)
+            pause = Self.firstPause
+        case .refused(let topic, let reason)?:
+            note(refusal: (topic, reason), of: topic)
+            await linkChanged.wait(after: heard, longest: pause)
+            pause = min(pause * 2, Self.longestPause)
+        // The next connection is another link; until then there is none to send over.
+        case .cut?: await linkChanged.wait(after: heard, longest: Self.firstPause)
+        }
+        return receipt.acknowledged
+    }
+
+    private func sendState() async {
         let birth = JSONValue.object([
             "state": .string("online"), "version": .integer(uplinkProtocolVersion),
             "gateway": .string(gateway.rawValue), "ledger_epoch": .string(ledgerEpoch),
             "telemetry_epoch": .string(telemetry.epoch),
         ])
-        _ = await client.deliver([
-            BrokerMessage(topic: topics.state, bytes: birth.canonicalBytes(), isRetained: true)
-        ])
+        let message = BrokerMessage(topic: topics.state, bytes: birth.canonicalBytes(), isRetained: true)
+        var last: BrokerConnection?
+        var pause = Self.firstPause
+        while let session = await session(after: last) {
+            if await send([message], over: session, pause: &pause) > 0 { last = session.connection }
+        }
     }
 
     /// One record, with what makes its key.
-    private func message(_ log: Log, epoch: String, sequence: Int64, record: JSONValue) -> BrokerMessage {
-        let isHistorical = historyEnds.withLock { sequence <= $0[log] ?? 0 }
+    private func message(
+        _ log: Log, epoch: String, sequence: Int64, record: JSONValue, over session: Session
+    ) -> BrokerMessage {
         let json = JSONValue.object([
             "gateway": .string(gateway.rawValue), "epoch": .string(epoch), "log": .string(log.rawValue),
-            "is_historical": .boolean(isHistorical), "record": record,
+            "is_historical": .boolean(sequence <= session.historyEnds[log] ?? 0), "record": record,
         ])
         return BrokerMessage(
             topic: log == .ledger ? topics.ledger : topics.telemetry, bytes: json.canonicalBytes())
     }
 
     private func sendLedger() async {
-        while !Task.isCancelled {
+        var pause = Self.firstPause
+        while let session = await session() {
             let heard = bells.ledger.rings
             do throws(StorageError) {
                 let (records, _) = try await site.unsentRecords(
                     for: Self.consumer, limit: Self.groupRecords, from: clerk)
-                if let last = records.last {
+                if !records.isEmpty {
                     let messages = records.map {
-                        message(.ledger, epoch: ledgerEpoch, sequence: $0.sequence, record: $0.json)
+                        message(.ledger, epoch: ledgerEpoch, sequence: $0.sequence, record: $0.json, over: session)
                     }
-                    guard await client.deliver(messages) else {
-                        await rest()
-                        continue
+                    let sent = await send(messages, over: session, pause: &pause)
+                    if let last = records.prefix(sent).last {
+                        try await site.advance(Self.consumer, through: last.sequence)
                     }
-                    try await site.advance(Self.consumer, through: last.sequence)
                     continue
                 }
             } catch { complain(error) }
@@ -123,7 +167,8 @@ final class BrokerService: Sendable {
     }
 
     private func sendTelemetry(isLive: Bool) async {
-        while !Task.isCancelled {
+        var pause = Self.firstPause
+        while let session = await session() {
             let bell = isLive && !outgoing.isLive ? outgoing.opened : bells.telemetry
             let heard = bell.rings
             do throws(StorageError) {
@@ -132,23 +177,38 @@ final class BrokerService: Sendable {
                     ? try await outgoing.live(limit: Self.groupRecords)
                     : try await outgoing.backlog(limit: Self.groupRecords)
                 let records = entries.map(\.record)
-                if let last = records.last {
+                if !records.isEmpty {
                     let messages = records.map {
-                        message(.telemetry, epoch: telemetry.epoch, sequence: $0.sequence, record: $0.json)
+                        message(
+                            .telemetry, epoch: telemetry.epoch, sequence: $0.sequence, record: $0.json, over: session)
                     }
-                    guard await client.deliver(messages) else {
-                        await rest()
-                        continue
-                    }
-                    if isLive {
-                        try await outgoing.acknowledgedLive(through: last.sequence)
-                    } else {
-                        try await outgoing.acknowledgedBacklog(through: last.sequence)
+                    let sent = await send(messages, over: session, pause: &pause)
+                    if let last = records.prefix(sent).last {
+                        if isLive {
+                            try await outgoing.acknowledgedLive(through: last.sequence)
+                        } else {
+                            try await outgoing.acknowledgedBacklog(through: last.sequence)
+                        }
                     }
                     continue
                 }
             } catch { complain(error) }
             await bell.wait(after: heard, longest: .seconds(5))
+        }
+    }
+
+    private func sendResults() async {
+        var pause = Self.firstPause
+        while let session = await session() {
+            let heard = site.brokerAnswers.added.rings
+            let answers = site.brokerAnswers.first(Self.groupRecords)
+            if answers.isEmpty {
+                await site.brokerAnswers.added.wait(after: heard, longest: Self.longestPause)
+                continue
+            }
+            let messages = answers.map { BrokerMessage(topic: topics.results, bytes: $0.json.canonicalBytes()) }
+            let sent = await send(messages, over: session, pause: &pause)
+            if let last = answers.prefix(sent).last { site.brokerAnswers.remove(through: last.number) }
         }
     }
 
@@ -159,18 +219,7 @@ final class BrokerService: Sendable {
                 throw FieldProblem(field: "command", reason: "is not an object")
             }
             members["position"] = .integer(0)
-            let command = try Command(json: .object(members))
-            let answer: JSONValue
-            if let result = await site.execute(command) {
-                answer = result.json
-            } else {
-                // Nothing of it is kept: it is to come again.
-                answer = .object([
-                    "id": .string(command.id), "kind": .string(command.kind), "state": .string("not_now"),
-                    "outcome": .string(await site.notNow ?? "ledger_unusable"), "detail": .object([:]),
-                ])
-            }
-            _ = await client.deliver([BrokerMessage(topic: topics.results, bytes: answer.canonicalBytes())])
+            await site.executeFromBroker(try Command(json: .object(members)))
         } catch {
             logger.warning("a message of the broker is no command", metadata: ["reason": "\(error)"])
         }
@@ -179,6 +228,4 @@ final class BrokerService: Sendable {
     private func complain(_ error: StorageError) {
         logger.error("records for the broker cannot be read or noted", metadata: ["reason": "\(error)"])
     }
-
-    private func rest() async { try? await Task.sleep(for: .seconds(1)) }
 }

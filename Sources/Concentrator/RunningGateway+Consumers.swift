@@ -1,8 +1,7 @@
 internal import Logging
 internal import Metering
-internal import Storage
+private import Synchronization
 internal import UplinkMQTT
-internal import UplinkProtocol
 internal import UplinkPull
 
 extension GatewayConfiguration {
@@ -16,53 +15,47 @@ extension GatewayConfiguration {
 }
 
 /// The ways upstream beside the push: the endpoint that platforms pull from, and the broker.
-struct OtherConsumers: Sendable {
-    let pull: PullServer?
-    let broker: BrokerService?
-    private let logger: Logger
-
+extension RunningGateway {
     private static let pauseAfterFailure: Duration = .seconds(30)
 
-    init(
-        configuration: GatewayConfiguration, site: SiteService, clerk: LedgerClerk, telemetry: TelemetryService,
-        ledgerEpoch: String, bells: LogBells, logger: Logger
-    ) throws(GatewayProblem) {
-        self.logger = logger
+    /// Nil where nobody may pull. Reads the certificates.
+    func makePull(_ configuration: GatewayConfiguration) throws(GatewayProblem) -> PullServer? {
+        let source = PullService(
+            gateway: configuration.gateway, site: site, clerk: clerk, telemetry: telemetry, ledgerEpoch: ledgerEpoch,
+            bells: bells)
         do throws(PullSetupError) {
-            pull = try configuration.pull.map { address throws(PullSetupError) in
-                try PullServer(
-                    address: address,
-                    source: PullService(
-                        gateway: configuration.gateway, site: site, clerk: clerk, telemetry: telemetry,
-                        ledgerEpoch: ledgerEpoch, bells: bells))
+            return try configuration.pull.map { address throws(PullSetupError) in
+                try PullServer(address: address, source: source)
             }
         } catch { throw .configuration("\(error)") }
+    }
+
+    /// Nil where there is no broker. Reads the certificates.
+    func makeBroker(_ configuration: GatewayConfiguration) throws(GatewayProblem) -> BrokerService? {
         do throws(BrokerSetupError) {
-            broker = try configuration.broker.map { address throws(BrokerSetupError) in
+            return try configuration.broker.map { address throws(BrokerSetupError) in
                 BrokerService(
                     client: try BrokerClient(address: address, gateway: configuration.gateway.rawValue),
-                    topics: BrokerTopics(prefix: address.prefix, gateway: configuration.gateway.rawValue),
-                    gateway: configuration.gateway, site: site, clerk: clerk, telemetry: telemetry,
+                    address: address, gateway: configuration.gateway, site: site, clerk: clerk, telemetry: telemetry,
                     ledgerEpoch: ledgerEpoch, bells: bells, logger: logger)
             }
         } catch { throw .configuration("\(error)") }
     }
 
-    /// Runs until the task is cancelled.
-    func run() async {
-        await withTaskGroup(of: Void.self) { group in
-            if let pull { group.addTask { await serve(pull) } }
-            if let broker { group.addTask { await broker.run() } }
-            // Where there is neither, nothing ends before the gateway does.
-            group.addTask { while !Task.isCancelled { try? await Task.sleep(for: .seconds(3_600)) } }
-            await group.waitForAll()
-        }
+    func startPull() async {
+        guard let pull = live.withLock({ $0.pull }) else { return }
+        await parts.start(.pull) { await self.serve(pull) }
+    }
+
+    func startBroker() async {
+        guard let broker = live.withLock({ $0.broker }) else { return }
+        await parts.start(.broker) { await broker.run() }
     }
 
     private func serve(_ pull: PullServer) async {
         while !Task.isCancelled {
             do {
-                try await pull.run(logger: logger) { port in
+                try await pull.run(logger: logger) { [logger] port in
                     logger.info("consumers may pull", metadata: ["port": "\(port)"])
                 }
             } catch {

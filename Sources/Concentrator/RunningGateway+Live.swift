@@ -5,6 +5,7 @@ internal import Metering
 internal import Storage
 internal import Synchronization
 internal import UplinkHTTP
+internal import UplinkPull
 
 /// What another configuration replaces in a running gateway.
 struct LiveParts: Sendable {
@@ -13,7 +14,10 @@ struct LiveParts: Sendable {
     var ports: [BusID: BusPort]
     var watches: [BusID: BusWatch]
     var uplink: UplinkService?
-    var others: OtherConsumers?
+    var pull: PullServer?
+    var broker: BrokerService?
+    /// What `pull` and `broker` were made with.
+    var consumerFiles: ConsumerFiles
     var isReloading = false
     /// Why the configuration that was read last is not in use.
     var refusal: String?
@@ -23,12 +27,6 @@ extension RunningGateway {
     /// As it is in use.
     public var configuration: GatewayConfiguration { live.withLock { $0.configuration } }
     public var profiles: ProfileLibrary { live.withLock { $0.profiles } }
-
-    func makeOtherConsumers(_ configuration: GatewayConfiguration) throws(GatewayProblem) -> OtherConsumers {
-        try OtherConsumers(
-            configuration: configuration, site: site, clerk: clerk, telemetry: telemetry, ledgerEpoch: ledgerEpoch,
-            bells: bells, logger: logger)
-    }
 
     /// Nil where nothing goes upstream.
     func makeUplink(_ configuration: GatewayConfiguration) throws(GatewayProblem) -> UplinkService? {
@@ -61,11 +59,6 @@ extension RunningGateway {
     func startUplink() async {
         guard let uplink = live.withLock({ $0.uplink }) else { return }
         await parts.start(.uplink) { await uplink.run() }
-    }
-
-    func startOtherConsumers() async {
-        guard let others = live.withLock({ $0.others }) else { return }
-        await parts.start(.otherConsumers) { await others.run() }
     }
 
     private func busService(_ bus: BusConfiguration) -> BusService? {
@@ -101,7 +94,10 @@ extension RunningGateway {
     }
 
     func keep(uplink: UplinkService?) { live.withLock { $0.uplink = uplink } }
-    func keep(others: OtherConsumers) { live.withLock { $0.others = others } }
+    var consumerFiles: ConsumerFiles { live.withLock { $0.consumerFiles } }
+    func keep(pull: PullServer?) { live.withLock { $0.pull = pull } }
+    func keep(broker: BrokerService?) { live.withLock { $0.broker = broker } }
+    func keep(consumerFiles: ConsumerFiles) { live.withLock { $0.consumerFiles = consumerFiles } }
 
     func removePort(of bus: BusID) {
         live.withLock { live in

@@ -9,6 +9,9 @@ extension RunningGateway {
 
     public func uplinkStatus() async -> UplinkStatus { await uplink?.status() ?? UplinkStatus() }
 
+    /// Nil without a broker.
+    public func brokerStatus() async -> BrokerStatus? { await live.withLock { $0.broker }?.status() }
+
     /// Ledger records that the platform has a place for but not their content, oldest first, with its reasons.
     public func withheldRecords(limit: Int) async throws(StorageError) -> [(record: LedgerRecord, reason: String)] {
         try await site.withheldRecords(after: 0, limit: limit).records

@@ -105,9 +105,12 @@ public final class RunningGateway: Sendable {
         settings = SettingsService(
             site: site, profiles: profiles, clock: clock, zone: zone, mailboxes: mailboxes,
             configuration: configuration.meterSettings, logger: logger)
-        live = Mutex(LiveParts(configuration: configuration, profiles: profiles, ports: ports, watches: watches))
-        let others = try makeOtherConsumers(configuration)
-        live.withLock { $0.others = others }
+        live = Mutex(
+            LiveParts(
+                configuration: configuration, profiles: profiles, ports: ports, watches: watches,
+                consumerFiles: ConsumerFiles(configuration)))
+        keep(pull: try makePull(configuration))
+        keep(broker: try makeBroker(configuration))
         // Last: an HTTP client that is let go without its shutdown ends the program.
         let uplink = try makeUplink(configuration)
         live.withLock { $0.uplink = uplink }
@@ -140,7 +143,8 @@ public final class RunningGateway: Sendable {
         for bus in configuration.buses { await start(bus) }
         await startBoard()
         await startUplink()
-        await startOtherConsumers()
+        await startPull()
+        await startBroker()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.parts.run() }
             group.addTask { for await _ in self.reloads.stream { _ = await self.reload(mayRestart: true) } }

@@ -51,4 +51,12 @@ extension LocalAPI {
     private var withoutPlatform: Response {
         answer(.conflict, .object(["error": .string("no platform is configured: there is no section 'uplink'")]))
     }
+
+    static func json(_ broker: BrokerStatus) -> JSONValue {
+        .object([
+            "condition": .string(broker.condition), "ledger_queued": .integer(broker.ledgerQueued),
+            "telemetry_queued": .integer(broker.telemetryQueued),
+            "problem": broker.problem.map(JSONValue.string) ?? .null,
+        ])
+    }
 }

@@ -62,6 +62,7 @@ public struct LocalAPI: Sendable {
     private func status() async -> Response {
         let status = await gateway.site.status()
         let uplink = await gateway.uplinkStatus()
+        let broker = await gateway.brokerStatus()
         let collection = await gateway.collection()
         return answer(
             .ok,
@@ -92,7 +93,7 @@ public struct LocalAPI: Sendable {
                     "ledger_withheld": uplink.ledgerWithheld.map(JSONValue.integer) ?? .null,
                     "telemetry_refused": .integer(uplink.telemetryRefused),
                     "problem": uplink.problem.map(JSONValue.string) ?? .null,
-                ]),
+                ]), "mqtt": broker.map(Self.json) ?? .null,
             ]))
     }
 

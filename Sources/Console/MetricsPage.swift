@@ -100,6 +100,12 @@ struct MetricsPage: Sendable {
             if let queued = uplink.ledgerQueued { add(["log": "ledger"], "\(queued)") }
             if let queued = uplink.telemetryQueued { add(["log": "telemetry"], "\(queued)") }
         }
+        if let broker = await gateway.brokerStatus() {
+            page.family("meterkeep_mqtt_queued", .gauge, "Records that wait for the broker.") { add in
+                add(["log": "ledger"], "\(broker.ledgerQueued)")
+                add(["log": "telemetry"], "\(broker.telemetryQueued)")
+            }
+        }
         page.family("meterkeep_uplink_withheld", .gauge, "Ledger records whose content the platform refused.") { add in
             if let withheld = uplink.ledgerWithheld { add([:], "\(withheld)") }
         }

@@ -106,6 +106,12 @@ struct Status: AsyncParsableCommand {
         if let withheld = uplink["ledger_withheld"]?.integer, withheld > 0 {
             print("          the platform refused \(withheld) ledger records; see: meterkeep ledger withheld")
         }
+        if let mqtt = status["mqtt"]?.object {
+            print(
+                "mqtt      \(mqtt["condition"]?.string ?? "?"), \(mqtt["ledger_queued"]?.integer ?? 0) ledger records "
+                    + "and \(mqtt["telemetry_queued"]?.integer ?? 0) readings wait")
+            if let problem = mqtt["problem"]?.string { print("          \(problem)") }
+        }
         let today = status["collection"]?.object?["today"]?.object ?? [:]
         if let share = today["per_mille"]?.integer {
             print(

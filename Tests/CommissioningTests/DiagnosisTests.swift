@@ -222,6 +222,11 @@ struct DiagnosisTests {
                         url: "https://p:1", reach: nil, condition: "answers_wrongly", problem: "HTML", ledgerQueued: 5)
                 }, .possible, "answers wrongly: HTML", "5 ledger records wait"
             ),
+            (
+                "a broker that lets nothing in",
+                { $0.broker = BrokerState(problem: "b:8883 does not let this gateway use x", ledgerQueued: 7) },
+                .likely, "b:8883 does not let", "7 ledger records wait"
+            ),
         ]
         return rows.map { Case(name: $0.0, change: $0.1, likelihood: $0.2, place: "", what: $0.3, remedy: $0.4) }
     }()

@@ -1,6 +1,8 @@
-import Concentrator
+import Foundation
 import Metering
 import Testing
+
+@testable import Concentrator
 
 private let text = """
     gateway: SITE-1
@@ -63,5 +65,25 @@ struct ConfigurationChangeTests {
         #expect(more.endingBuses.isEmpty)
         #expect(more.startingBuses.map(\.port) == ["/dev/ttyS3"])
         #expect(more.keys == ["buses"] && more.needingRestart.isEmpty)
+    }
+
+    @Test("certificates that are replaced under the same path change what uses them", arguments: ["pull", "mqtt"])
+    func files(key: String) throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "change-\(UUID().uuidString.prefix(8))")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let consumers = key == "pull" ? ", consumers: [{ name: billing, certificate: billing.pem }]" : ", host: b"
+        let section = "\(key): { authority: ca.pem, certificate: own.pem, key: own.key\(consumers) }\n"
+        let configuration = try GatewayConfiguration(
+            file: folder.appending(path: "gateway.yaml").path, text: section + text)
+        for name in ["ca.pem", "own.pem", "own.key"] + (key == "pull" ? ["billing.pem"] : []) {
+            let before = ConsumerFiles(configuration)
+            try Data("new".utf8).write(to: folder.appending(path: name))
+            let files = (before, ConsumerFiles(configuration))
+            let change = ConfigurationChange(from: configuration, to: configuration, files: files)
+            #expect(change.keys == [key] && change.needingRestart.isEmpty, "\(name)")
+            #expect(change.changesPull == (key == "pull") && change.changesBroker == (key == "mqtt"))
+        }
+        #expect(ConfigurationChange(from: configuration, to: configuration).keys.isEmpty)
     }
 }

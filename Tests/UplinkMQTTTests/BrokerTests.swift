@@ -1,60 +1,15 @@
-import Foundation
-import FreePort
 import Glibc
-import ReferencePlatform
 import Testing
 import UplinkMQTT
 
-/// A real Mosquitto on a free port of the loopback, with TLS and client certificates.
-final class Mosquitto {
-    let port: Int
-    let folder: String
-    private let process = Process()
-
-    init() throws {
-        folder = FileManager.default.temporaryDirectory.appending(path: "mqtt-\(UUID().uuidString.prefix(8))").path
-        try CertificateMaker.make(in: folder, gateways: ["G-1", "office"])
-        port = try FreePort.find()
-        try """
-        listener \(port) 127.0.0.1
-        cafile \(folder)/ca.pem
-        certfile \(folder)/platform.pem
-        keyfile \(folder)/platform.key
-        require_certificate true
-        use_identity_as_username true
-        allow_anonymous false
-        persistence false
-        user root
-        """.write(toFile: "\(folder)/mosquitto.conf", atomically: true, encoding: .utf8)
-        try start()
-    }
-
-    deinit {
-        kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
-        try? FileManager.default.removeItem(atPath: folder)
-    }
-
-    private func start() throws {
-        process.executableURL = URL(filePath: "/usr/sbin/mosquitto")
-        process.arguments = ["-c", "\(folder)/mosquitto.conf"]
-        process.standardError = FileHandle.nullDevice
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
-    }
-
-    func address(as name: String, version: BrokerAddress.Version) -> BrokerAddress {
-        BrokerAddress(
-            host: "localhost", port: port,
-            tls: .init(
-                authorityPath: "\(folder)/ca.pem", certificatePath: "\(folder)/\(name).pem",
-                keyPath: "\(folder)/\(name).key", allowsTLS12: false),
-            version: version)
-    }
-}
-
 @Suite("A real broker", .serialized, .timeLimit(.minutes(5)))
 struct BrokerTests {
+    private let topics = BrokerTopics(prefix: "meterkeep", gateway: "G-1")
+
+    private func message(_ topic: String, _ text: String = "{}") -> BrokerMessage {
+        BrokerMessage(topic: topic, bytes: Array(text.utf8))
+    }
+
     @Test("what is delivered is acknowledged, in 3.1.1 and in 5", arguments: BrokerAddress.Version.allCases)
     func delivers(version: BrokerAddress.Version) async throws {
         let broker = try Mosquitto()
@@ -63,41 +18,101 @@ struct BrokerTests {
         let office = try BrokerClient(address: broker.address(as: "office", version: version), gateway: "office")
         gateway.start()
         office.start()
-        // Both are there when each has said something: what an absent gateway would miss is sent after that.
-        for await event in gateway.events where event == .connected { break }
-        #expect(await gateway.deliver([BrokerMessage(topic: "meterkeep/G-1/state", bytes: [1])]))
-        let topics = BrokerTopics(prefix: "meterkeep", gateway: "G-1")
-        let commands = (1...20).map { BrokerMessage(topic: topics.commands, bytes: Array("{\"n\":\($0)}".utf8)) }
-        #expect(await office.deliver(commands))
-        var received: [BrokerEvent] = []
-        for await event in gateway.events {
-            received.append(event)
+        let connection = try #require(await gateway.nextConnection())
+        let commands = (1...20).map { message(topics.commands, "{\"n\":\($0)}") }
+        let sent = await office.deliver(commands, over: try #require(await office.nextConnection()))
+        #expect(sent == BrokerReceipt(acknowledged: 20, problem: nil))
+        var received: [[UInt8]] = []
+        for await command in gateway.commands {
+            received.append(command)
             if received.count == commands.count { break }
         }
-        #expect(received == commands.map { .command($0.bytes) })
-        #expect(await gateway.deliver([BrokerMessage(topic: topics.telemetry, bytes: Array("{}".utf8))]))
+        #expect(received == commands.map(\.bytes))
+        // Many more than a broker takes at a time.
+        let records = (1...500).map { message(topics.telemetry, "{\"n\":\($0)}") }
+        let receipt = await gateway.deliver(records, over: connection)
+        #expect(receipt == BrokerReceipt(acknowledged: 500, problem: nil))
         gateway.stop()
         office.stop()
     }
 
-    @Test("without a connection a delivery waits; it goes out with the first one")
-    func waits() async throws {
+    @Test("what the broker may not take is refused with its reason in 5; 3.1.1 has no way to say it")
+    func refuses() async throws {
+        let access = "user G-1\ntopic read \(topics.commands)\ntopic write \(topics.telemetry)\n"
+        let broker = try Mosquitto(access: access)
+        let group = [message(topics.telemetry), message(topics.ledger), message(topics.telemetry)]
+        for version in BrokerAddress.Version.allCases {
+            let gateway = try BrokerClient(address: broker.address(as: "G-1", version: version), gateway: "G-1")
+            gateway.start()
+            let receipt = await gateway.deliver(group, over: try #require(await gateway.nextConnection()))
+            let refusal = BrokerReceipt.Problem.refused(topic: topics.ledger, reason: "Not authorized (135)")
+            #expect(
+                receipt
+                    == (version == .v5
+                        ? BrokerReceipt(acknowledged: 1, problem: refusal)
+                        : BrokerReceipt(acknowledged: 3, problem: nil)))
+            gateway.stop()
+        }
+    }
+
+    @Test("what was under way when a connection ended is cut, and does not go over the next one")
+    func cut() async throws {
         let broker = try Mosquitto()
-        let gateway = try BrokerClient(address: broker.address(as: "G-1", version: .v311), gateway: "G-1")
-        async let isDelivered = gateway.deliver([BrokerMessage(topic: "a/b", bytes: [1])])
+        let gateway = try BrokerClient(address: broker.address(as: "G-1", version: .v5), gateway: "G-1")
         gateway.start()
-        #expect(await isDelivered)
+        let first = try #require(await gateway.nextConnection())
+        // It takes the bytes and says nothing.
+        broker.signal(SIGSTOP)
+        async let receipt = gateway.deliver([message(topics.ledger)], over: first)
+        broker.stop()
+        #expect(await receipt == BrokerReceipt(acknowledged: 0, problem: .cut))
+        #expect(await gateway.nextEnd() != nil)
+        try broker.start()
+        let second = try #require(await gateway.nextConnection())
+        #expect(second != first)
+        #expect(await gateway.deliver([message(topics.ledger)], over: first).problem == .cut)
+        #expect(await gateway.deliver([message(topics.ledger)], over: second).problem == nil)
+        gateway.stop()
+        #expect(await gateway.nextConnection() == nil)
+        #expect(await gateway.deliver([message(topics.ledger)], over: second).problem == .cut)
+    }
+
+    @Test("a broker that is there and acknowledges nothing is left, and tried again")
+    func silent() async throws {
+        let broker = try Mosquitto()
+        let gateway = try BrokerClient(
+            address: broker.address(as: "G-1", version: .v5), gateway: "G-1", longestUnanswered: .milliseconds(50))
+        gateway.start()
+        let connection = try #require(await gateway.nextConnection())
+        broker.signal(SIGSTOP)
+        let receipt = await gateway.deliver([message(topics.ledger)], over: connection)
+        #expect(receipt == BrokerReceipt(acknowledged: 0, problem: .cut))
+        #expect(await gateway.nextEnd() == "the broker acknowledges nothing")
+        broker.signal(SIGCONT)
+        #expect(await gateway.nextConnection() != nil)
         gateway.stop()
     }
 
-    @Test("a delivery that is under way when the client stops is not delivered")
-    func stops() async throws {
-        let address = BrokerAddress(host: "localhost", port: 1, tls: nil)
-        let gateway = try BrokerClient(address: address, gateway: "G-1")
-        gateway.start()
-        async let isDelivered = gateway.deliver([BrokerMessage(topic: "a/b", bytes: [1])])
-        gateway.stop()
-        #expect(await !isDelivered)
+    @Test("commands wait for a gateway that is away", arguments: BrokerAddress.Version.allCases)
+    func away(version: BrokerAddress.Version) async throws {
+        let broker = try Mosquitto()
+        let address = broker.address(as: "G-1", version: version)
+        let first = try BrokerClient(address: address, gateway: "G-1")
+        first.start()
+        #expect(await first.nextConnection() != nil)
+        first.stop()
+        #expect(await first.nextConnection() == nil)
+        let office = try BrokerClient(address: broker.address(as: "office", version: version), gateway: "office")
+        office.start()
+        _ = await office.deliver([message(topics.commands, "1")], over: try #require(await office.nextConnection()))
+        let second = try BrokerClient(address: address, gateway: "G-1")
+        second.start()
+        for await command in second.commands {
+            #expect(command == Array("1".utf8))
+            break
+        }
+        second.stop()
+        office.stop()
     }
 
     @Test("what is wrong with the files is said before anything is connected")

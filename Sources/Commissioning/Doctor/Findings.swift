@@ -10,6 +10,7 @@ public struct Findings: Hashable, Sendable {
     public var clock: ClockState?
     public var certificates: [CertificateState] = []
     public var uplink: UplinkState?
+    public var broker: BrokerState?
     public var money: MoneyState?
     /// In the order of their addresses.
     public var devices: [DeviceState] = []
@@ -169,6 +170,18 @@ public struct UplinkState: Hashable, Sendable {
         self.proxy = proxy
         self.reach = reach
         self.condition = condition
+        self.problem = problem
+        self.ledgerQueued = ledgerQueued
+    }
+}
+
+/// The running daemon's way to an MQTT broker.
+public struct BrokerState: Hashable, Sendable {
+    /// Nil where nothing is wrong.
+    public let problem: String?
+    public let ledgerQueued: Int64
+
+    public init(problem: String?, ledgerQueued: Int64) {
         self.problem = problem
         self.ledgerQueued = ledgerQueued
     }

@@ -70,6 +70,18 @@ extension Diagnosis {
         return wayComplaints(uplink) + withheldComplaints(uplink)
     }
 
+    static func brokerComplaints(_ findings: Findings) -> [Complaint] {
+        guard let broker = findings.broker, let problem = broker.problem else { return [] }
+        return [
+            Complaint(
+                .likely, "mqtt", problem,
+                [
+                    "\(broker.ledgerQueued) ledger records wait and are kept; nothing is lost meanwhile",
+                    "what it says of each attempt: journalctl -u meterkeepd -n 50",
+                ])
+        ]
+    }
+
     private static func wayComplaints(_ uplink: UplinkState) -> [Complaint] {
         if let reach = uplink.reach {
             let complaints = complaints(uplink, reach)

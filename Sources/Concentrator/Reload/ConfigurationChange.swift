@@ -11,9 +11,16 @@ public struct ConfigurationChange: Hashable, Sendable {
     /// Buses that are new, and those whose entry is another one.
     public let startingBuses: [BusConfiguration]
     let changesUplink: Bool
-    let changesOtherConsumers: Bool
+    let changesPull: Bool
+    let changesBroker: Bool
 
     public init(from old: GatewayConfiguration, to new: GatewayConfiguration) {
+        self.init(from: old, to: new, files: (ConsumerFiles(old), ConsumerFiles(new)))
+    }
+
+    /// - Parameter files: what the certificates held that are in use, and what they hold now.
+    init(from old: GatewayConfiguration, to new: GatewayConfiguration, files: (old: ConsumerFiles, new: ConsumerFiles))
+    {
         var keys: [String] = []
         var needingRestart: [String] = []
         // The old one with everything that a running gateway takes over.
@@ -47,7 +54,9 @@ public struct ConfigurationChange: Hashable, Sendable {
         take("uplink", \.batchRecords)
         take("uplink", \.identity)
         take("pull", \.pull)
+        if files.old.pull != files.new.pull, !keys.contains("pull") { keys.append("pull") }
         take("mqtt", \.broker)
+        if files.old.broker != files.new.broker, !keys.contains("mqtt") { keys.append("mqtt") }
         restart("board", \.board)
         take("commands", \.commandLimits)
         take("commands", \.commandKeyPath)
@@ -62,6 +71,7 @@ public struct ConfigurationChange: Hashable, Sendable {
         startingBuses = new.buses.filter { !old.buses.contains($0) }
         changesUplink =
             old.platform != new.platform || old.batchRecords != new.batchRecords || old.identity != new.identity
-        changesOtherConsumers = old.pull != new.pull || old.broker != new.broker
+        changesPull = keys.contains("pull")
+        changesBroker = keys.contains("mqtt")
     }
 }

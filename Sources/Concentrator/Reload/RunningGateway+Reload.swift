@@ -4,6 +4,7 @@ internal import Logging
 internal import MeterProfiles
 internal import Metering
 internal import UplinkHTTP
+internal import UplinkPull
 
 /// What came of reading the configuration anew.
 public enum ReloadOutcome: Hashable, Sendable {
@@ -61,12 +62,14 @@ extension RunningGateway {
         do {
             let read = try readConfiguration()
             let new = read.configuration
-            let change = ConfigurationChange(from: configuration, to: new)
+            let files = ConsumerFiles(new)
+            let change = ConfigurationChange(from: configuration, to: new, files: (consumerFiles, files))
             guard change.needingRestart.isEmpty else { return .needsRestart(keys: change.needingRestart) }
             let profiles = try ProfileFolder.load(new.profilesPath)
             let policy = try CommandPolicy(new)
             try await check(new, profiles: profiles)
-            let others = change.changesOtherConsumers ? try makeOtherConsumers(new) : nil
+            let pull = change.changesPull ? try makePull(new) : nil
+            let broker = change.changesBroker ? try makeBroker(new) : nil
             // Last: an HTTP client that is let go without its shutdown ends the program.
             let uplink = change.changesUplink ? try makeUplink(new) : nil
             // From here on nothing can fail.
@@ -85,7 +88,9 @@ extension RunningGateway {
                 await replace(bus.id, with: bus)
             }
             if change.changesUplink { await replace(uplink: uplink) }
-            if let others { await replace(others: others) }
+            if change.changesPull { await replace(pull: pull) }
+            if change.changesBroker { await replace(broker: broker) }
+            keep(consumerFiles: files)
             keep(lastGood: read.text)
             await site.note(configurationChanged: change.keys)
             return .applied(
@@ -129,9 +134,15 @@ extension RunningGateway {
         await startUplink()
     }
 
-    private func replace(others: OtherConsumers) async {
-        await parts.stop(.otherConsumers)
-        keep(others: others)
-        await startOtherConsumers()
+    private func replace(pull: PullServer?) async {
+        await parts.stop(.pull)
+        keep(pull: pull)
+        await startPull()
+    }
+
+    private func replace(broker: BrokerService?) async {
+        await parts.stop(.broker)
+        keep(broker: broker)
+        await startBroker()
     }
 }

@@ -7,7 +7,8 @@ actor RunningParts {
         /// What the box has of its own.
         case board
         case uplink
-        case otherConsumers
+        case pull
+        case broker
     }
 
     private struct Running {

@@ -32,6 +32,7 @@ struct BoxInspection {
             findings.money = DaemonView.money(status)
             findings.devices = await daemon.devices()
             findings.lines = await daemon.lines()
+            findings.broker = DaemonView.broker(status)
         }
         guard let configuration else { return findings }
         findings.data = DataInspection(path: configuration.dataPath).state

@@ -18,6 +18,13 @@ struct DaemonView {
             heldCuts: Int(clamping: members["held_cuts"]?.integer ?? 0))
     }
 
+    /// Nil without a broker.
+    static func broker(_ status: JSONValue) -> BrokerState? {
+        status.object?["mqtt"]?.object.map { members in
+            BrokerState(problem: members["problem"]?.string, ledgerQueued: members["ledger_queued"]?.integer ?? 0)
+        }
+    }
+
     private func buses() async -> [(id: BusID, members: [String: JSONValue])] {
         (await ask("/v1/buses")?.array ?? []).compactMap { bus in
             guard let members = bus.object, let id = members["bus"]?.string.flatMap(BusID.init(rawValue:)) else {
