@@ -8,8 +8,9 @@ public struct BrokerStatus: Hashable, Sendable {
     public let condition: String
     /// Where, what, and what to do; nil where nothing is wrong.
     public let problem: String?
-    public let ledgerQueued: Int64
-    public let telemetryQueued: Int64
+    /// Records that wait; nil where the file cannot be read.
+    public let ledgerQueued: Int64?
+    public let telemetryQueued: Int64?
 }
 
 extension BrokerService {

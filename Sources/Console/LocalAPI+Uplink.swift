@@ -54,8 +54,9 @@ extension LocalAPI {
 
     static func json(_ broker: BrokerStatus) -> JSONValue {
         .object([
-            "condition": .string(broker.condition), "ledger_queued": .integer(broker.ledgerQueued),
-            "telemetry_queued": .integer(broker.telemetryQueued),
+            "condition": .string(broker.condition),
+            "ledger_queued": broker.ledgerQueued.map(JSONValue.integer) ?? .null,
+            "telemetry_queued": broker.telemetryQueued.map(JSONValue.integer) ?? .null,
             "problem": broker.problem.map(JSONValue.string) ?? .null,
         ])
     }

@@ -97,13 +97,11 @@ struct MetricsPage: Sendable {
             add([:], status.isLedgerUsable ? "1" : "0")
         }
         page.family("meterkeep_uplink_queued", .gauge, "Records that wait for the platform.") { add in
-            if let queued = uplink.ledgerQueued { add(["log": "ledger"], "\(queued)") }
-            if let queued = uplink.telemetryQueued { add(["log": "telemetry"], "\(queued)") }
+            addQueued(uplink.ledgerQueued, uplink.telemetryQueued, add)
         }
         if let broker = await gateway.brokerStatus() {
             page.family("meterkeep_mqtt_queued", .gauge, "Records that wait for the broker.") { add in
-                add(["log": "ledger"], "\(broker.ledgerQueued)")
-                add(["log": "telemetry"], "\(broker.telemetryQueued)")
+                addQueued(broker.ledgerQueued, broker.telemetryQueued, add)
             }
         }
         page.family("meterkeep_uplink_withheld", .gauge, "Ledger records whose content the platform refused.") { add in
@@ -112,6 +110,14 @@ struct MetricsPage: Sendable {
         page.family("meterkeep_uplink_refused_readings_total", .counter, "Readings that the platform refused.") { add in
             add([:], "\(uplink.telemetryRefused)")
         }
+    }
+
+    /// What is not known is left out.
+    private static func addQueued(
+        _ ledger: Int64?, _ telemetry: Int64?, _ add: (KeyValuePairs<String, String>, String) -> Void
+    ) {
+        if let ledger { add(["log": "ledger"], "\(ledger)") }
+        if let telemetry { add(["log": "telemetry"], "\(telemetry)") }
     }
 
     private static func purposeOrder(_ left: (key: BusPurpose, value: Int), _ right: (key: BusPurpose, value: Int))

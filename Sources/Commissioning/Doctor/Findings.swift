@@ -179,9 +179,10 @@ public struct UplinkState: Hashable, Sendable {
 public struct BrokerState: Hashable, Sendable {
     /// Nil where nothing is wrong.
     public let problem: String?
-    public let ledgerQueued: Int64
+    /// Nil where the daemon cannot tell.
+    public let ledgerQueued: Int64?
 
-    public init(problem: String?, ledgerQueued: Int64) {
+    public init(problem: String?, ledgerQueued: Int64?) {
         self.problem = problem
         self.ledgerQueued = ledgerQueued
     }

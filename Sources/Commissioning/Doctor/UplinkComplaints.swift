@@ -76,7 +76,7 @@ extension Diagnosis {
             Complaint(
                 .likely, "mqtt", problem,
                 [
-                    "\(broker.ledgerQueued) ledger records wait and are kept; nothing is lost meanwhile",
+                    kept(broker.ledgerQueued),
                     "what it says of each attempt: journalctl -u meterkeepd -n 50",
                 ])
         ]
@@ -96,19 +96,19 @@ extension Diagnosis {
                 .possible, uplink.url,
                 "the platform is \(condition.split(separator: "_").joined(separator: " "))"
                     + (uplink.problem.map { ": \($0)" } ?? ""),
-                [kept(uplink)])
+                [kept(uplink.ledgerQueued)])
         ]
     }
 
-    private static func kept(_ uplink: UplinkState) -> String {
-        let what = uplink.ledgerQueued.map { "\($0) ledger records wait and are" } ?? "what waits is"
+    private static func kept(_ ledgerQueued: Int64?) -> String {
+        let what = ledgerQueued.map { "\($0) ledger records wait and are" } ?? "what waits is"
         return "\(what) kept; nothing is lost meanwhile"
     }
 
     private static func refusalComplaints(_ uplink: UplinkState) -> [Complaint] {
         guard uplink.condition == "refused" || uplink.condition == "answers_wrongly" else { return [] }
         let problem = uplink.problem ?? "it does not say why"
-        var remedies = [kept(uplink)]
+        var remedies = [kept(uplink.ledgerQueued)]
         if problem.contains("answered 409") {
             remedies += [
                 "if it says that it expected an earlier record, it was put back to an older state: "

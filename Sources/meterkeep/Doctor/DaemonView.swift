@@ -21,7 +21,7 @@ struct DaemonView {
     /// Nil without a broker.
     static func broker(_ status: JSONValue) -> BrokerState? {
         status.object?["mqtt"]?.object.map { members in
-            BrokerState(problem: members["problem"]?.string, ledgerQueued: members["ledger_queued"]?.integer ?? 0)
+            BrokerState(problem: members["problem"]?.string, ledgerQueued: members["ledger_queued"]?.integer)
         }
     }
 
