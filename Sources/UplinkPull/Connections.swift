@@ -45,6 +45,7 @@ final class HandshakeGuard: ChannelInboundHandler, RemovableChannelHandler {
     private let handshakes: Handshakes
     private let patience: Duration
     private var timeout: Scheduled<Void>?
+    private var isOver = false
 
     /// Seconds without a word before the kernel asks, and between its questions; so many without an answer end it.
     private static let keepAlive: [(option: CInt, value: SocketOptionValue)] = [
@@ -83,15 +84,17 @@ final class HandshakeGuard: ChannelInboundHandler, RemovableChannelHandler {
         _ = context.channel.setOption(.socketOption(.so_keepalive), value: 1)
         // Below TLS: its farewell would wait for the very peer that says nothing.
         let transport = try? context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
-        let bound = NIOLoopBound(transport ?? context, eventLoop: context.eventLoop)
+        let bound = NIOLoopBound((guarded: self, transport: transport ?? context), eventLoop: context.eventLoop)
         let close: @Sendable () -> Void = { [eventLoop = context.eventLoop] in
-            eventLoop.execute { bound.value.close(promise: nil) }
+            // It may have shown its certificate meanwhile.
+            eventLoop.execute { if !bound.value.guarded.isOver { bound.value.transport.close(promise: nil) } }
         }
         handshakes.begin(ObjectIdentifier(self), close: close)
         timeout = context.eventLoop.scheduleTask(in: TimeAmount(patience)) { close() }
     }
 
     private func end() {
+        isOver = true
         timeout?.cancel()
         handshakes.end(ObjectIdentifier(self))
     }
