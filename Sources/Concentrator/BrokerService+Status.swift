@@ -1,4 +1,5 @@
 internal import Logging
+internal import Storage
 private import Synchronization
 internal import UplinkMQTT
 
@@ -20,6 +21,8 @@ extension BrokerService {
         var downReason: String?
         /// Why the broker does not take what is on a topic.
         var refusals: [String: String] = [:]
+        /// What was said last of the files on this box.
+        var complaint: StorageError?
     }
 
     func status() async -> BrokerStatus {
@@ -78,5 +81,14 @@ extension BrokerService {
         } else {
             logger.info("the broker takes it again", metadata: ["topic": "\(topic)"])
         }
+    }
+
+    func complain(_ error: StorageError) {
+        let isNew = state.withLock { state in
+            defer { state.complaint = error }
+            return state.complaint != error
+        }
+        guard isNew else { return }
+        logger.error("records for the broker cannot be read or noted", metadata: ["reason": "\(error)"])
     }
 }

@@ -32,9 +32,8 @@ final class BrokerService: Sendable {
 
     /// The consumer whose cursors these loops move.
     static let consumer = "mqtt"
-    private static let groupRecords = 100
-    private static let firstPause: Duration = .seconds(1)
-    private static let longestPause: Duration = .seconds(60)
+    private static let longestRest: Duration = .seconds(60)
+    private static let pauseAfterFailure: Duration = .seconds(5)
 
     init(
         client: BrokerClient, address: BrokerAddress, gateway: GatewayID, site: SiteService, clerk: LedgerClerk,
@@ -50,7 +49,7 @@ final class BrokerService: Sendable {
         self.ledgerEpoch = ledgerEpoch
         self.bells = bells
         self.logger = logger
-        outgoing = OutgoingTelemetry(telemetry: telemetry, consumer: Self.consumer, batchRecords: Self.groupRecords)
+        outgoing = OutgoingTelemetry(telemetry: telemetry, consumer: Self.consumer, batchRecords: LanePace().groupSize)
     }
 
     /// Runs until the task is cancelled.
@@ -70,15 +69,19 @@ final class BrokerService: Sendable {
                 client.stop()
             }
         }
+        // So that the last will of this one comes before the birth of the next.
+        await client.end()
     }
 
     private func followLink() async {
         for await link in client.links {
             switch link {
             case .up(let connection, let refusal):
+                note(refusal: refusal.map { (topics.commands, $0) }, of: topics.commands)
+                // Told again where the broker has thought better of it.
+                guard state.withLock({ $0.session?.connection != connection }) else { continue }
                 let ledger = (try? await site.chainHead().sequence) ?? 0
                 let readings = await telemetry.lastSequence()
-                note(refusal: refusal.map { (topics.commands, $0) }, of: topics.commands)
                 note(
                     session: Session(
                         connection: connection, historyEnds: [.ledger: ledger, .telemetry: readings]))
@@ -93,27 +96,26 @@ final class BrokerService: Sendable {
         while !Task.isCancelled {
             let heard = linkChanged.rings
             if let session = state.withLock({ $0.session }), session.connection != last { return session }
-            await linkChanged.wait(after: heard, longest: Self.longestPause)
+            await linkChanged.wait(after: heard, longest: Self.longestRest)
         }
         return nil
     }
 
     /// Sends messages of one topic in order.
     /// - Returns: how many of the first the broker has. Where that is not all of them, a pause is over that grows.
-    private func send(_ messages: [BrokerMessage], over session: Session, pause: inout Duration) async -> Int {
+    private func send(_ messages: [BrokerMessage], over session: Session, pace: inout LanePace) async -> Int {
         guard let topic = messages.first?.topic else { return 0 }
         let heard = linkChanged.rings
         let receipt = await client.deliver(messages, over: session.connection)
         switch receipt.problem {
         case nil:
             note(refusal: nil, of: topic)
-            pause = Self.firstPause
+            pace.taken()
         case .refused(let topic, let reason)?:
             note(refusal: (topic, reason), of: topic)
-            await linkChanged.wait(after: heard, longest: pause)
-            pause = min(pause * 2, Self.longestPause)
+            await linkChanged.wait(after: heard, longest: pace.refused())
         // The next connection is another link; until then there is none to send over.
-        case .cut?: await linkChanged.wait(after: heard, longest: Self.firstPause)
+        case .cut?: await linkChanged.wait(after: heard, longest: LanePace.firstPause)
         }
         return receipt.acknowledged
     }
@@ -126,9 +128,9 @@ final class BrokerService: Sendable {
         ])
         let message = BrokerMessage(topic: topics.state, bytes: birth.canonicalBytes(), isRetained: true)
         var last: BrokerConnection?
-        var pause = Self.firstPause
+        var pace = LanePace()
         while let session = await session(after: last) {
-            if await send([message], over: session, pause: &pause) > 0 { last = session.connection }
+            if await send([message], over: session, pace: &pace) > 0 { last = session.connection }
         }
     }
 
@@ -145,44 +147,52 @@ final class BrokerService: Sendable {
     }
 
     private func sendLedger() async {
-        var pause = Self.firstPause
+        var pace = LanePace()
         while let session = await session() {
             let heard = bells.ledger.rings
             do throws(StorageError) {
                 let (records, _) = try await site.unsentRecords(
-                    for: Self.consumer, limit: Self.groupRecords, from: clerk)
+                    for: Self.consumer, limit: pace.groupSize, from: clerk)
                 if !records.isEmpty {
                     let messages = records.map {
                         message(.ledger, epoch: ledgerEpoch, sequence: $0.sequence, record: $0.json, over: session)
                     }
-                    let sent = await send(messages, over: session, pause: &pause)
-                    if let last = records.prefix(sent).last {
-                        try await site.advance(Self.consumer, through: last.sequence)
-                    }
+                    let sent = await send(messages, over: session, pace: &pace)
+                    if let last = records.prefix(sent).last { await note(ledgerThrough: last.sequence) }
                     continue
                 }
             } catch { complain(error) }
-            await bells.ledger.wait(after: heard, longest: .seconds(5))
+            await bells.ledger.wait(after: heard, longest: Self.pauseAfterFailure)
+        }
+    }
+
+    /// Tries until it is kept: records whose cursor cannot move would be sent again and again.
+    private func note(ledgerThrough sequence: Int64) async {
+        while !Task.isCancelled {
+            do throws(StorageError) { return try await site.advance(Self.consumer, through: sequence) } catch {
+                complain(error)
+            }
+            try? await Task.sleep(for: Self.pauseAfterFailure)
         }
     }
 
     private func sendTelemetry(isLive: Bool) async {
-        var pause = Self.firstPause
+        var pace = LanePace()
         while let session = await session() {
             let bell = isLive && !outgoing.isLive ? outgoing.opened : bells.telemetry
             let heard = bell.rings
             do throws(StorageError) {
                 let entries =
                     isLive
-                    ? try await outgoing.live(limit: Self.groupRecords)
-                    : try await outgoing.backlog(limit: Self.groupRecords)
+                    ? try await outgoing.live(limit: pace.groupSize)
+                    : try await outgoing.backlog(limit: pace.groupSize)
                 let records = entries.map(\.record)
                 if !records.isEmpty {
                     let messages = records.map {
                         message(
                             .telemetry, epoch: telemetry.epoch, sequence: $0.sequence, record: $0.json, over: session)
                     }
-                    let sent = await send(messages, over: session, pause: &pause)
+                    let sent = await send(messages, over: session, pace: &pace)
                     if let last = records.prefix(sent).last {
                         if isLive {
                             try await outgoing.acknowledgedLive(through: last.sequence)
@@ -193,21 +203,21 @@ final class BrokerService: Sendable {
                     continue
                 }
             } catch { complain(error) }
-            await bell.wait(after: heard, longest: .seconds(5))
+            await bell.wait(after: heard, longest: Self.pauseAfterFailure)
         }
     }
 
     private func sendResults() async {
-        var pause = Self.firstPause
+        var pace = LanePace()
         while let session = await session() {
             let heard = site.brokerAnswers.added.rings
-            let answers = site.brokerAnswers.first(Self.groupRecords)
+            let answers = site.brokerAnswers.first(pace.groupSize)
             if answers.isEmpty {
-                await site.brokerAnswers.added.wait(after: heard, longest: Self.longestPause)
+                await site.brokerAnswers.added.wait(after: heard, longest: Self.longestRest)
                 continue
             }
             let messages = answers.map { BrokerMessage(topic: topics.results, bytes: $0.json.canonicalBytes()) }
-            let sent = await send(messages, over: session, pause: &pause)
+            let sent = await send(messages, over: session, pace: &pace)
             if let last = answers.prefix(sent).last { site.brokerAnswers.remove(through: last.number) }
         }
     }
@@ -223,9 +233,5 @@ final class BrokerService: Sendable {
         } catch {
             logger.warning("a message of the broker is no command", metadata: ["reason": "\(error)"])
         }
-    }
-
-    private func complain(_ error: StorageError) {
-        logger.error("records for the broker cannot be read or noted", metadata: ["reason": "\(error)"])
     }
 }

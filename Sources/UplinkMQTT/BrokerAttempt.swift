@@ -9,6 +9,8 @@ final class BrokerAttempt {
     private let handle: ConnectionHandle
     /// What the broker said when it ended the connection, or would not have it.
     private var lastWords: String?
+    /// When the subscription is tried again; nil unless it was refused.
+    private var nextSubscription: ContinuousClock.Instant?
 
     private static let largestCommand: Int32 = 64 * 1024
     private static let keepAliveSeconds: Int32 = 30
@@ -101,11 +103,17 @@ final class BrokerAttempt {
             lastWords = "the broker refuses the connection: \(words)"
             return
         }
-        // Subscribed anew each time: the broker may have forgotten its session.
+        // Anew each time: the broker may have forgotten its session.
+        subscribe()
+    }
+
+    private func subscribe() {
+        nextSubscription = nil
         mosquitto_subscribe(handle.pointer, nil, client.topics.commands, 1)
     }
 
     private func subscribed(_ code: Int32) {
+        if code >= Self.firstErrorCode { nextSubscription = .now + client.subscriptionPause }
         client.deliveries.open(connection, handle)
         client.linkSink.yield(.up(connection, refusal: code >= Self.firstErrorCode ? Self.words(code) : nil))
     }
@@ -117,6 +125,7 @@ final class BrokerAttempt {
         // The library's own thread sleeps for a whole keep-alive when it misses a wake, so its loop is turned here.
         while result == MOSQ_ERR_SUCCESS.rawValue, !isStopping() {
             result = mosquitto_loop(handle.pointer, Self.longestTurnMilliseconds, 1)
+            if let nextSubscription, nextSubscription <= .now { subscribe() }
             if client.deliveries.isAnythingUnderWay(longerThan: client.longestUnanswered) {
                 lastWords = "the broker acknowledges nothing"
                 break

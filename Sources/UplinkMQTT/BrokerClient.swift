@@ -15,8 +15,13 @@ public final class BrokerClient: @unchecked Sendable {
     let deliveries = Deliveries()
     let linkSink: AsyncStream<BrokerLink>.Continuation
     let commandSink: AsyncStream<[UInt8]>.Continuation
+    /// Ends when the thread does.
+    private let ends: AsyncStream<Never>
+    private let endSink: AsyncStream<Never>.Continuation
     /// How long a broker that is connected may leave a message without an answer.
     let longestUnanswered: Duration
+    /// Before a subscription is tried again that the broker refused.
+    let subscriptionPause: Duration
     /// Guards `isStopped`.
     private let stopping = NSCondition()
     private var isStopped = false
@@ -24,17 +29,21 @@ public final class BrokerClient: @unchecked Sendable {
     private static let mostCommands = 256
     private static let firstPause: Duration = .milliseconds(500)
     private static let longestPause: Duration = .seconds(60)
+    private static let longestEnd: Duration = .seconds(5)
 
     /// Reads the files; nothing is connected yet.
     public init(
-        address: BrokerAddress, gateway: String, longestUnanswered: Duration = .seconds(120)
+        address: BrokerAddress, gateway: String, longestUnanswered: Duration = .seconds(120),
+        subscriptionPause: Duration = .seconds(60)
     ) throws(BrokerSetupError) {
         self.address = address
         self.gateway = gateway
         self.longestUnanswered = longestUnanswered
+        self.subscriptionPause = subscriptionPause
         topics = BrokerTopics(prefix: address.prefix, gateway: gateway)
         (links, linkSink) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         (commands, commandSink) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(Self.mostCommands))
+        (ends, endSink) = AsyncStream.makeStream()
         _ = try BrokerAttempt(number: 0, of: self)
     }
 
@@ -44,6 +53,7 @@ public final class BrokerClient: @unchecked Sendable {
             turn()
             linkSink.finish()
             commandSink.finish()
+            endSink.finish()
         }
     }
 
@@ -58,6 +68,7 @@ public final class BrokerClient: @unchecked Sendable {
             do throws(BrokerSetupError) {
                 reason = try BrokerAttempt(number: number, of: self).run { self.isStopping(within: .zero) }
             } catch { reason = error.description }
+            guard !isStopping(within: .zero) else { return }
             linkSink.yield(.down(reason: reason))
             // A connection that is ended as soon as it is there is no reason to hurry.
             if ContinuousClock.now - began > pause { pause = Self.firstPause }
@@ -88,5 +99,19 @@ public final class BrokerClient: @unchecked Sendable {
         isStopped = true
         stopping.broadcast()
         stopping.unlock()
+    }
+
+    /// As `stop`, and returns when the connection is closed, whether the task is cancelled or not; after some seconds
+    /// at the latest: an attempt to connect cannot be cut short.
+    public func end() async {
+        stop()
+        await Task { [ends] in
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { for await _ in ends {} }
+                group.addTask { try? await Task.sleep(for: Self.longestEnd) }
+                await group.next()
+                group.cancelAll()
+            }
+        }.value
     }
 }

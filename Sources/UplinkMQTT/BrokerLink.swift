@@ -6,7 +6,8 @@ public struct BrokerConnection: Hashable, Sendable {
 
 /// How it is now: what came before it no longer matters.
 public enum BrokerLink: Hashable, Sendable {
-    /// - Parameter refusal: why no commands will come over this connection; nil where they may.
+    /// Comes again for the same connection where the broker changes its mind.
+    /// - Parameter refusal: why no commands come over it; nil where they may.
     case up(BrokerConnection, refusal: String?)
     /// Another attempt follows.
     case down(reason: String)

@@ -55,6 +55,30 @@ struct BrokerTests {
         }
     }
 
+    @Test(
+        "where no commands may come, records go all the same, and the broker is asked again",
+        arguments: BrokerAddress.Version.allCases)
+    func subscription(version: BrokerAddress.Version) async throws {
+        let security = """
+            {"defaultACLAccess":{"publishClientSend":true,"publishClientReceive":true,"subscribe":false,"unsubscribe":true},
+            "clients":[{"username":"G-1","roles":[]}]}
+            """
+        let broker = try Mosquitto(security: security)
+        let gateway = try BrokerClient(
+            address: broker.address(as: "G-1", version: version), gateway: "G-1", subscriptionPause: .milliseconds(50))
+        gateway.start()
+        var ups: [BrokerConnection] = []
+        for await link in gateway.links {
+            guard case .up(let connection, let refusal) = link else { continue }
+            #expect(refusal == (version == .v5 ? "Not authorized (135)" : "Unspecified error (128)"))
+            ups.append(connection)
+            if ups.count == 3 { break }
+        }
+        #expect(Set(ups).count == 1)
+        #expect(await gateway.deliver([message(topics.ledger)], over: ups[0]).problem == nil)
+        await gateway.end()
+    }
+
     @Test("what was under way when a connection ended is cut, and does not go over the next one")
     func cut() async throws {
         let broker = try Mosquitto()

@@ -10,12 +10,15 @@ final class Mosquitto {
     let folder: String
     private var process = Process()
 
-    /// - Parameter access: an ACL file; without one everybody may do everything.
-    init(access: String? = nil) throws {
+    /// - Parameters:
+    ///   - access: an ACL file; without one everybody may do everything.
+    ///   - security: what the plugin is given that knows rights to subscribe; nil: it is not there.
+    init(access: String? = nil, security: String? = nil) throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "mqtt-\(UUID().uuidString.prefix(8))").path
         try CertificateMaker.make(in: folder, gateways: ["G-1", "office"])
         port = try FreePort.find()
         try access?.write(toFile: "\(folder)/acl", atomically: true, encoding: .utf8)
+        try security?.write(toFile: "\(folder)/security.json", atomically: true, encoding: .utf8)
         try """
         listener \(port) 127.0.0.1
         cafile \(folder)/ca.pem
@@ -27,6 +30,7 @@ final class Mosquitto {
         persistence false
         user root
         \(access == nil ? "" : "acl_file \(folder)/acl")
+        \(security == nil ? "" : Self.plugin(configured: "\(folder)/security.json"))
         """.write(toFile: "\(folder)/mosquitto.conf", atomically: true, encoding: .utf8)
         try start()
     }
@@ -34,6 +38,13 @@ final class Mosquitto {
     deinit {
         stop()
         try? FileManager.default.removeItem(atPath: folder)
+    }
+
+    private static func plugin(configured path: String) -> String {
+        let folders = ["x86_64", "aarch64"].map { "/usr/lib/\($0)-linux-gnu" }
+        let plugins = folders.map { "\($0)/mosquitto_dynamic_security.so" }
+        let plugin = plugins.first(where: FileManager.default.fileExists) ?? plugins[0]
+        return "plugin \(plugin)\nplugin_opt_config_file \(path)"
     }
 
     func start() throws {
