@@ -141,6 +141,8 @@ struct ConsumerTests {
         let status = try bench.ask("status").object
         let head = status?["chain_head"]?.object?["seq"]
         #expect(head != nil && status?["mqtt"]?.object?["ledger_queued"] == head, "nothing counts as delivered")
+        let doctor = try bench.command("doctor", "--config", "\(bench.folder)/gateway.yaml")
+        #expect(doctor.text.contains("does not let this gateway use meterkeep/G-1/ledger"), "\(doctor.text)")
         // It goes on until the connection is cut with records under way.
         first.signal(SIGSTOP)
         #expect(try bench.command("mode", "guarantee", "M-1").code == 0)
