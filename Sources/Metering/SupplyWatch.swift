@@ -38,8 +38,10 @@ public struct SupplyLimits: Hashable, Sendable {
         self.tolerancePercent = tolerancePercent
     }
 
+    /// No arithmetic on the value: a meter may show anything.
     func holds(_ millivolts: Int64) -> Bool {
-        abs(millivolts - nominalVolts * 1_000) * 100 <= nominalVolts * 1_000 * tolerancePercent
+        let (nominal, margin) = (nominalVolts * 1_000, nominalVolts * 10 * tolerancePercent)
+        return nominal - margin <= millivolts && millivolts <= nominal + margin
     }
 }
 

@@ -55,6 +55,23 @@ struct SupplyWatchTests {
         for _ in 0..<3 { #expect(dead.take(try three([0, 0, 0]), limits: wide).isEmpty) }
     }
 
+    @Test(
+        "may be shown as anything: it is out of its limits, and nothing traps",
+        arguments: [Int64.min, .min + 1, -100_000_000_000_000_000, 100_000_000_000_000_000, .max])
+    func anything(value: Int64) throws {
+        let watch = Box()
+        let phases: [Phase] = [.all, .l1, .l2, .l3]
+        let voltages = phases.map { (Channel(.voltage, $0), value) }
+        let shown = try reading(
+            Dictionary(voltages + [(Channel(.activePower), value)]) { first, _ in first })
+        #expect(watch.take(shown, limits: .standard).isEmpty)
+        let outside = phases.map { SupplyTrouble.voltageOutOfLimits($0, millivolts: value).kind }
+        let begun = watch.take(shown, limits: .standard).compactMap { finding -> SupplyTrouble.Kind? in
+            if case .began(let trouble) = finding { trouble.kind } else { nil }
+        }
+        #expect(begun == outside + (value < 0 ? [.reverse] : []))
+    }
+
     @Test("that flows backwards is told; a little is measuring error")
     func reverse() throws {
         let watch = Box()
