@@ -31,22 +31,24 @@ public final class Bell: Sendable {
             state.next += 1
             return state.next
         }
-        let timer = Task {
-            try? await Task.sleep(for: longest)
-            self.release(number)
-        }
+        var timer: Task<Void, Never>?
         await withTaskCancellationHandler {
             await withCheckedContinuation { waiter in
                 let hasRung = state.withLock { state in
                     state.waiters[number] = waiter
                     return state.rings > heard
                 }
-                if hasRung || Task.isCancelled { release(number) }
+                if hasRung || Task.isCancelled { return release(number) }
+                // Not before: it might be over before there is anybody to wake.
+                timer = Task {
+                    try? await Task.sleep(for: longest)
+                    self.release(number)
+                }
             }
         } onCancel: {
             release(number)
         }
-        timer.cancel()
+        timer?.cancel()
     }
 
     private func release(_ number: Int) {

@@ -1,3 +1,5 @@
+internal import Storage
+
 /// Why the daemon cannot start or go on, with the exit code that says so (sysexits.h).
 public enum GatewayProblem: Error, Sendable, CustomStringConvertible {
     /// 78: the configuration or a file it names is wrong; starting again will not help.
@@ -25,5 +27,12 @@ public enum GatewayProblem: Error, Sendable, CustomStringConvertible {
         case .configuration(let text), .busy(let text), .device(let text), .ledgerLost(let text): text
         case .reload: "the configuration is to be read anew; start the daemon again"
         }
+    }
+}
+
+extension GatewayProblem {
+    /// Of a store that cannot be used.
+    init(_ error: StorageError) {
+        if case .locked = error { self = .busy(error.description) } else { self = .device(error.description) }
     }
 }

@@ -36,12 +36,9 @@ public final class RunningGateway: Sendable {
     let boxCondition = BoxConditionCell()
     let notifier: ServiceNotifier
     let logger: Logger
-    private let reports: AsyncStream<BusReport>
-    let reporter: AsyncStream<BusReport>.Continuation
+    private let reports = ReportQueue()
     let failure: FailureBox
-
-    /// Reports that wait for the ledger; beyond it the oldest are dropped, and the next poll brings newer.
-    private static let mostReports = 4096
+    private let ledgerLoss: LedgerLoss
 
     /// Opens everything or nothing: the data, the ports, the certificates.
     public init(
@@ -54,7 +51,6 @@ public final class RunningGateway: Sendable {
         self.notifier = notifier
         self.lines = lines
         self.logger = logger
-        (reports, reporter) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.mostReports))
         failure = FailureBox()
         let profiles = try Self.orProblem { try ProfileFolder.load(configuration.profilesPath) }
         let commandPolicy = try CommandPolicy(configuration)
@@ -84,20 +80,13 @@ public final class RunningGateway: Sendable {
         let started = clock.monotonicNow()
         let watches = Dictionary(
             uniqueKeysWithValues: configuration.buses.map { ($0.id, BusWatch(configuration: $0, now: started)) })
-        let failure = failure
+        ledgerLoss = LedgerLoss(directory: directory, failure: failure, logger: logger)
         site = SiteService(
             ledger: ledger, ballast: stores.ballast, profiles: profiles, clock: clock, zone: zone,
             staleAfter: configuration.staleAfter, closingGap: configuration.closingGap,
             mailboxes: mailboxes,
             telemetry: telemetry, ledgerChanged: bells.ledger, logger: logger,
-            onLedgerLost: { [directory, logger] error in
-                if case .damaged(_, let fault) = error {
-                    do { try directory.noteDamage(fault) } catch {
-                        logger.critical("damage cannot be noted", metadata: ["reason": "\(error)"])
-                    }
-                }
-                failure.set(.ledgerLost(error.description))
-            }, commandPolicy: commandPolicy,
+            onLedgerLost: { [ledgerLoss] error in ledgerLoss.follow(error) }, commandPolicy: commandPolicy,
             reload: ReloadHandler(problem: { Self.problem(readConfiguration) }) { [reloads] in
                 reloads.continuation.yield()
             },
@@ -136,7 +125,9 @@ public final class RunningGateway: Sendable {
     /// Runs until the task is cancelled, then stops in order: buses, postings, files.
     /// - Parameter onReady: called when buses and ledger are up.
     public func run(onReady: @escaping @Sendable () async -> Void) async throws {
-        do { try await site.start() } catch { throw GatewayProblem.configuration("\(error)") }
+        do { try await site.start() } catch let error as StorageError {
+            throw error.stopsWriting ? ledgerLoss.follow(error) : GatewayProblem(error)
+        }
         await onReady()
         if refusal == nil { keep(lastGood: startText) }
         notifier.ready(status: await statusLine())
@@ -148,7 +139,7 @@ public final class RunningGateway: Sendable {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.parts.run() }
             group.addTask { for await _ in self.reloads.stream { _ = await self.reload(mayRestart: true) } }
-            group.addTask { for await report in self.reports { await self.site.take(report) } }
+            group.addTask { while let report = await self.reports.next() { await self.site.take(report) } }
             group.addTask { await self.keepTime() }
             group.addTask { await self.keepReadings() }
             group.addTask { await self.keepHouse() }
@@ -169,8 +160,10 @@ public final class RunningGateway: Sendable {
     /// Looks at the time once a second and feeds the watchdog while every loop turns.
     private func keepTime() async {
         var lastFed = clock.monotonicNow()
+        var toldLosses = ReportQueue.Losses()
         while !Task.isCancelled {
             await site.tick()
+            await site.tellTelemetry()
             let now = clock.monotonicNow()
             progress.moved(.ledger, "ledger", at: now)
             let stuck = progress.stuck(at: now)
@@ -185,6 +178,12 @@ public final class RunningGateway: Sendable {
             let (status, uplink) = (await site.status(), await uplinkStatus())
             notifier.status(line(status, uplink))
             tellLights(status: status, uplink: uplink, isTurning: stuck.isEmpty)
+            if reports.losses != toldLosses {
+                toldLosses = reports.losses
+                logger.error(
+                    "the ledger does not keep up with the buses; reports were dropped",
+                    metadata: ["values": "\(toldLosses.values)", "events": "\(toldLosses.events)"])
+            }
             try? await Task.sleep(for: .seconds(1))
         }
     }
@@ -226,15 +225,13 @@ public final class RunningGateway: Sendable {
     }
 
     /// Takes what a bus, or the box itself, reports.
-    func take(_ report: BusReport) { Self.yield(report, to: reporter) }
+    func take(_ report: BusReport) { reports.put(report) }
 
-    /// Never loses the end of an order, for which its circuit waits; where it had to go its position is
-    /// unknown. Ends: there is one order a circuit at most.
-    static func yield(_ report: BusReport, to reporter: AsyncStream<BusReport>.Continuation) {
-        var next = report
-        while case .dropped(.orderEnded(let order, _, let now)) = reporter.yield(next) {
-            next = .orderEnded(order, readBack: nil, at: now)
-        }
+    /// Reports that could not wait any longer for the ledger: values that the next poll brought again, and what
+    /// happened once.
+    public var lostReports: (values: Int64, events: Int64) {
+        let losses = reports.losses
+        return (losses.values, losses.events)
     }
 
     /// A name that no other epoch of any gateway has.
@@ -247,8 +244,7 @@ public final class RunningGateway: Sendable {
         _ body: () throws(Failure) -> Value
     ) throws(GatewayProblem) -> Value {
         do { return try body() } catch {
-            if case .locked? = error as? StorageError { throw .busy("\(error)") }
-            if error is StorageError { throw .device("\(error)") }
+            if let error = error as? StorageError { throw GatewayProblem(error) }
             throw .configuration("\(error)")
         }
     }

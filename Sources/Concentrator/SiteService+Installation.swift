@@ -16,12 +16,13 @@ public struct ImportSummary: Hashable, Sendable {
 
 extension SiteService {
     /// Installs what an import file asks for: adds what is new, brings the rest up to date. Money moves
-    /// only by postings: what was used is settled at the old price, an opening balance is posted once.
+    /// only by postings: what was used is settled at the old price, an opening balance is posted once. Where
+    /// that cannot be, nothing is installed.
     func install(_ plan: SiteImport) async throws -> ImportSummary {
         let now = clock.now()
         let known = try ledger.site()
         try check(plan, against: known)
-        for key in groups.keys.sorted() { change(key, now: now) { group, _ in group.settleNow(zone: zone) } }
+        try settle(before: plan, now: now)
         let knownAccounts = Dictionary(uniqueKeysWithValues: try ledger.site().accounts.map { ($0.id, $0) })
         var transaction = LedgerTransaction(changes: [], installation: plan.site, actor: "operator")
         var changed = 0
@@ -71,8 +72,7 @@ extension SiteService {
                 ])
         ]
         transaction.changes.append(note)
-        try ledger.commit(transaction, at: now)
-        ledgerChanged.ring()
+        if let error = tryCommit(transaction, at: now) { throw error }
         await telemetry.commit()
         let marks = await telemetry.lastAccepted()
         // Read after the last wait: what was posted meanwhile is in it.
@@ -83,10 +83,37 @@ extension SiteService {
             circuits: plan.site.circuits.count)
     }
 
+    /// Posts what was used up to now, at the prices before the plan.
+    private func settle(before plan: SiteImport, now: Timestamp) throws {
+        if let reason = ledger.holdReason {
+            throw refusal(
+                "all money is held (\(reason)): what was used cannot be posted, and no balance be opened",
+                "compare the balances with the platform, then: meterkeep ledger release; then import again")
+        }
+        for key in groups.keys.sorted() {
+            guard let group = groups[key] else { continue }
+            let named = plan.site.accounts.contains { $0.id == group.account?.id }
+            if named, let account = group.account, group.settlementFault(zone: zone) != nil {
+                throw refusal(
+                    "what account \(account.id) has used cannot be posted at its old price",
+                    "look at its circuits (meterkeep meters, meterkeep events), or import without the account")
+            }
+            guard change(key, now: now, { group, _ in group.settleNow(zone: zone) }) else {
+                throw refusal(
+                    "what was used up to now cannot be posted: \(ledgerTrouble?.description ?? "the ledger refuses it")",
+                    "see meterkeep status, then import again")
+            }
+        }
+    }
+
+    private func refusal(_ what: String, _ remedy: String) -> ConfigurationProblems {
+        ConfigurationProblems([ConfigurationProblem(file: "import", line: 0, what: what, remedy: remedy)])
+    }
+
     /// Builds the groups anew from what is stored, keeping what only this run knows of circuits that stay.
     func load(_ site: StoredSite, lastAccepted: [CircuitID: CounterMark]) {
         let running = Dictionary(
-            groups.values.flatMap(\.circuits).map { ($0.circuit.id, $0) }, uniquingKeysWith: { first, _ in first })
+            groups.values.flatMap(\.circuits).map { ($0.circuit, $0) }, uniquingKeysWith: { first, _ in first })
         let before = meters
         meters = Dictionary(uniqueKeysWithValues: site.meters.map { ($0.id, $0) })
         lastSettledDay = nil
@@ -99,7 +126,7 @@ extension SiteService {
             state(
                 circuit,
                 rules: completed(site.settings.circuitRules[circuit.id] ?? .standard, breaker: circuit.breaker),
-                running: running[circuit.id],
+                running: running,
                 lastAccepted: lastAccepted[circuit.id])
         }
         var key = 0
@@ -120,6 +147,11 @@ extension SiteService {
         waits = waits.filter { groupOfCircuit[$0.key] != nil }
         director.cuts.circuitCount = groupOfCircuit.count
         forcedOffs.circuitCount = groupOfCircuit.count
+        // What another device showed under the same name is not this one's.
+        let staying = meters.filter { before[$0.key] == $0.value }
+        observations = observations.filter { staying[$0.key] != nil }
+        lastReadings = lastReadings.filter { staying[$0.key] != nil }
+        supplies = supplies.filter { staying[$0.key] != nil }
         for meter in site.meters where observations[meter.id] == nil { observations[meter.id] = .noData(.neverRead) }
         for (bus, mailbox) in mailboxes.all { mailbox.setDevices(site.meters.filter { $0.address.bus == bus }) }
     }
@@ -157,7 +189,7 @@ extension SiteService {
     }
 
     private func state(
-        _ stored: StoredCircuit, rules: CircuitRules, running: CircuitState?, lastAccepted: CounterMark?
+        _ stored: StoredCircuit, rules: CircuitRules, running: [SiteCircuit: CircuitState], lastAccepted: CounterMark?
     ) -> CircuitState? {
         guard let meter = meters[stored.meter], let profile = profiles[meter.profile], let billing = profile.billing,
             let commodity = profile.commodity
@@ -171,7 +203,7 @@ extension SiteService {
             id: stored.id, account: stored.account, meter: stored.meter, commodity: commodity,
             counter: CounterRules(modulus: billing.modulus, step: billing.step, ratedPerHour: stored.ratedPerHour),
             breaker: stored.breaker)
-        if let running, running.circuit == circuit { return running }
+        if let running = running[circuit] { return running }
         return CircuitState(
             circuit: circuit, posted: stored.posted, lastAccepted: lastAccepted, memory: stored.memory, rules: rules)
     }

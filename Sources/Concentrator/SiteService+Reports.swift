@@ -67,6 +67,13 @@ extension SiteService {
         direct()
     }
 
+    /// Has telemetry follow the meters that a command has left.
+    func tellTelemetry() async {
+        guard followsOthers else { return }
+        followsOthers = false
+        await telemetry.follow(Set(circuitOfMeter.keys), at: clock.now())
+    }
+
     /// Has every device read close to the next moment at which a price or the day changes: what was used is
     /// split between the readings on both sides of it.
     private func tellBuses(ofBoundaryAfter now: Timestamp) {

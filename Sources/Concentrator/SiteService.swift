@@ -78,6 +78,8 @@ public actor SiteService {
     let boardRelays: [BoardRelay]
     /// The power fails: nothing is moved for money until it is back.
     var isParked = false
+    /// Other meters are installed than telemetry knows of.
+    var followsOthers = false
     /// What the groups were last told of the ledger by a tick.
     var lookedWithLedger = true
 
@@ -135,8 +137,13 @@ public actor SiteService {
     func stop() {
         let now = clock.now()
         for key in groups.keys.sorted() { change(key, now: now) { group, _ in group.settleNow(zone: zone) } }
-        try? record([Event(.daemonStopped, .gateway)], actor: "gateway", at: now)
-        try? ledger.close()
+        do { try record([Event(.daemonStopped, .gateway)], actor: "gateway", at: now) } catch {
+            logger.error("the stop could not be recorded", metadata: ["reason": "\(error)"])
+            if error.stopsWriting { onLedgerLost(error) }
+        }
+        do { try ledger.close() } catch {
+            logger.error("the ledger could not be closed in order", metadata: ["reason": "\(error)"])
+        }
     }
 
     var conditions: SiteConditions {
@@ -236,6 +243,8 @@ public actor SiteService {
     /// Asks a ledger that took no commit whether it does now, so that a quiet site need not wait for its next
     /// event.
     func probeLedger(at now: Timestamp) {
+        // Whoever proves the chain finds damage while nothing is to be committed.
+        if let stopped = ledger.stopped { return onLedgerLost(stopped) }
         guard !isLedgerUsable else {
             ballast.restore()
             return

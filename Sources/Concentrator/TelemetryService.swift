@@ -117,6 +117,7 @@ public actor TelemetryService {
     public func follow(_ meters: Set<MeterID>, at now: Timestamp) {
         sampler.follow(meters, at: now)
         followed = meters.count
+        frozen = frozen.filter { meters.contains($0.key) }
     }
 
     /// The share of due readings that was obtained: since the start or midnight, and on the day before.

@@ -96,6 +96,12 @@ struct MetricsPage: Sendable {
         page.family("meterkeep_ledger_usable", .gauge, "Whether the ledger can be written.") { add in
             add([:], status.isLedgerUsable ? "1" : "0")
         }
+        page.family(
+            "meterkeep_reports_dropped_total", .counter, "Reports of the buses that the ledger was too slow for."
+        ) { add in
+            add(["kind": "values"], "\(gateway.lostReports.values)")
+            add(["kind": "events"], "\(gateway.lostReports.events)")
+        }
         page.family("meterkeep_uplink_queued", .gauge, "Records that wait for the platform.") { add in
             addQueued(uplink.ledgerQueued, uplink.telemetryQueued, add)
         }

@@ -112,6 +112,13 @@ public struct SupplyGroup: Hashable, Sendable {
         return outcome
     }
 
+    /// Why what was used since the last posting could not be posted now; nil where it could.
+    public func settlementFault(zone: TimeZoneTable) -> SettlementFault? {
+        var trial = self
+        var outcome = GroupOutcome()
+        return trial.settleOrFault(zone: zone, into: &outcome)
+    }
+
     /// An order to a circuit's breaker has ended; `position` is what was read back, nil where that failed.
     public mutating func orderEnded(
         _ circuit: CircuitID, readBack position: BreakerPosition?, now: Timestamp, site: SiteConditions

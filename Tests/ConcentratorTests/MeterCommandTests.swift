@@ -5,6 +5,13 @@ import UplinkProtocol
 
 @testable import Concentrator
 
+extension SiteService {
+    func isOrderUnderWay(to circuit: CircuitID) -> Bool? {
+        let states = groupOfCircuit[circuit].flatMap { groups[$0] }?.circuits
+        return states?.first { $0.circuit.id == circuit }?.reconciler.isWriting
+    }
+}
+
 @Suite("Meters that come, go and are replaced by command")
 struct MeterCommandTests {
     @Test("a meter is replaced: the old one is billed to its end, the new one starts at its first reading")
@@ -127,6 +134,47 @@ struct MeterCommandTests {
         #expect(try await bench.send("remove_meter", "{\"meter\":\"M-2\"}").outcome == "applied")
         #expect(await bench.site.expected[.meter(bench.meters[1].id)].isEmpty)
         #expect(try await bench.site.isSound())
+    }
+
+    @Test("an order that comes with the site's rebuilding is given, and its end lets the breaker move again")
+    func ordersOfRebuilding() async throws {
+        let bench = try await SiteBench(count: 2)
+        await bench.settleIn()
+        let money = "\"account\":\"A-1\",\"customer_number\":\"C-1\",\"issuer\":\"office\""
+        try await bench.send("close_account", "{\(money),\"pays_out\":true}")
+        let opened = try #require(bench.orders().first)
+        await bench.site.take(.orderEnded(opened, readBack: .open, at: bench.clock.now()))
+        for _ in 0..<2 { await bench.report(bench.meters[0], energy: 1000, position: .open) }
+        let opening = """
+            {"account":"A-1","customer_number":"C-77","issuer":"office","carried_over":"3",\
+            "settings":{"price":"0.5","alarm_1":"2","alarm_2":"1","hoarding_cap":"50"}}
+            """
+        #expect(try await bench.send("open_account", opening).outcome == "applied")
+        let closing = bench.orders()
+        #expect(closing.map(\.position) == [.closed])
+        for order in closing { await bench.site.take(.orderEnded(order, readBack: .closed, at: bench.clock.now())) }
+        let circuit = try #require(CircuitID(rawValue: "M-1"))
+        #expect(await bench.site.isOrderUnderWay(to: circuit) == false)
+        #expect(await bench.site.status().circuits[0].breaker == .closed)
+    }
+
+    @Test("another meter under the name of one that was taken out starts without its readings")
+    func sameName() async throws {
+        let bench = try await SiteBench(count: 2)
+        await bench.settleIn()
+        #expect(await bench.site.status().circuits[0].reading != nil)
+        #expect(try await bench.send("remove_meter", "{\"meter\":\"M-1\"}").outcome == "applied")
+        let back = "{\"meter\":\"M-1\",\"bus\":\"bus1\",\"unit\":1,\"profile\":\"acrel-ddsy1352-block\"}"
+        #expect(try await bench.send("add_meter", back).outcome == "applied")
+        let status = await bench.site.status().circuits
+        #expect(status[0].reading == nil && status[0].noData == .neverRead)
+        #expect(status[1].reading != nil)
+        // The same name at another address.
+        let moved = """
+            {"circuit":"M-2","old_last":1000,"new_first":7,"meter":"M-2","bus":"bus1","unit":9,"profile":"acrel-ddsy1352-block"}
+            """
+        #expect(try await bench.send("replace_meter", moved).outcome == "applied")
+        #expect(await bench.site.status().circuits[1].reading == nil)
     }
 
     @Test("a meter that came back is looked at before its turn")

@@ -158,15 +158,24 @@ extension SiteService {
         if work.confirmsCuts { director.cuts.confirm() }
         for (key, group) in work.groups { adopt(group, key: key, orders: [], now: now) }
         if work.rebuildsSite {
-            // Orders are decided anew: their circuits may be other ones now.
+            followsOthers = true
             do { load(try ledger.site(), lastAccepted: [:]) } catch {
                 logger.critical("the site cannot be read back", metadata: ["reason": "\(error)"])
                 onLedgerLost(error)
             }
+            // A circuit that became another one begins anew and decides for itself; one that stayed waits for the
+            // end of its order.
+            dispatch(work.orders.filter { isWaiting(for: $0) })
         } else {
             dispatch(work.orders)
         }
         if work.reloads { reload.apply() }
         if let reading = work.reading { begin(reading) }
+    }
+
+    private func isWaiting(for order: BreakerOrder) -> Bool {
+        let group = groupOfCircuit[order.circuit].flatMap { groups[$0] }
+        let state = group?.circuits.first { $0.circuit.id == order.circuit }
+        return state.map { $0.reconciler.isWriting && $0.circuit.breaker == order.breaker } ?? false
     }
 }

@@ -181,6 +181,8 @@ extension SettingsService {
         let (early, others) = await site.metersOnPatrol()
         let known = Set((early + others).map(\.id))
         told = told.filter { known.contains($0.key) }
+        let installed = await site.installedMeters
+        lookedAt = lookedAt.filter { installed.contains($0.key) }
         if let meter = early.first(where: { keepsSettings($0) }) { return meter }
         guard let interval = configuration.patrolInterval else { return nil }
         return others.first { meter in
@@ -274,5 +276,6 @@ extension SiteService {
     }
 
     public func meter(_ id: MeterID) -> SiteMeter? { meters[id] }
+    var installedMeters: Set<MeterID> { Set(meters.keys) }
     public var allMeters: [SiteMeter] { meters.values.sorted { $0.address < $1.address } }
 }
