@@ -57,11 +57,15 @@ public final class GatewayClock: Sendable {
     func take(time wall: WallTime) -> Bool {
         state.withLock { state in
             guard state.judge.trust == .untrusted else { return false }
-            state.offset = wall - system.wallNow()
-            let verdict = state.judge.setByOperator(sample(&state))
-            state.noticed.anchor = verdict.anchor ?? state.noticed.anchor
-            state.noticed.step = verdict.step ?? state.noticed.step
-            return verdict.trust == .trusted
+            // On a copy: a time that is refused moves nothing.
+            var trial = state
+            trial.offset = wall - system.wallNow()
+            let verdict = trial.judge.setByOperator(sample(&trial))
+            guard verdict.trust == .trusted else { return false }
+            trial.noticed.anchor = verdict.anchor ?? trial.noticed.anchor
+            trial.noticed.step = verdict.step ?? trial.noticed.step
+            state = trial
+            return true
         }
     }
 

@@ -33,6 +33,10 @@ public struct ClockRules: Hashable, Sendable {
     public let hardwareTolerance: Duration = .seconds(2)
     /// ... and when the box was off for no longer than this.
     public let longestOff: Duration = .seconds(30 * 86_400)
+    /// No time further than this ahead of the earliest present is taken from outside, ten years: certificates do not
+    /// last longer, so a box that is there reaches no platform any more, and what it kept would be where every later
+    /// boot begins. A wrong unit, or a platform whose clock is lost, lies far beyond.
+    public let farthestAhead: Duration = .seconds(10 * 365 * 86_400)
 
     public init(
         holdoverLimit: Duration = .seconds(86_400), stepThreshold: Duration = .seconds(1), buildDate: WallTime,
@@ -47,6 +51,12 @@ public struct ClockRules: Hashable, Sendable {
     /// No present moment is earlier: the later of the build date and the last known time. A wall clock behind it
     /// is put there before TLS checks certificate dates against it; it is trusted no more for that.
     public var earliestPresent: WallTime { max(buildDate, lastKnownWall ?? buildDate) }
+
+    /// Whether somebody outside may say that it is this time now. The last known time only widens what may be: it may
+    /// itself come from a clock that was ahead.
+    public func mayBeSet(to wall: WallTime) -> Bool {
+        buildDate <= wall && wall <= earliestPresent + farthestAhead
+    }
 }
 
 /// One look at the clocks.
@@ -119,7 +129,7 @@ public struct ClockJudge: Hashable, Sendable {
     /// An operator has set the wall clock to what `sample` shows, and answers for it until the next jump or boot.
     public mutating func setByOperator(_ sample: ClockSample) -> ClockVerdict {
         let step = step(to: sample)
-        isSetByOperator = sample.wall >= rules.buildDate
+        isSetByOperator = rules.mayBeSet(to: sample.wall)
         lastSample = sample
         let verdict = judge(sample)
         guard verdict.trust == .trusted else { return ClockVerdict(trust: verdict.trust, step: step) }

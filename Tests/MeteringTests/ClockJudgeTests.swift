@@ -71,6 +71,25 @@ struct ClockJudgeTests {
         }
     }
 
+    @Test("a time from outside is taken from the build on, and ten years beyond the last known one")
+    func bounds() {
+        let decade = Duration.seconds(10 * 365 * 86_400)
+        for lastKnown in [nil, now] {
+            let last = (lastKnown ?? built) + decade
+            for (wall, trust) in [
+                (built + .seconds(-1), ClockTrust.untrusted), (built, .trusted), (last, .trusted),
+                (last + .seconds(1), .untrusted), (WallTime(millisecondsSince1970: .max), .untrusted),
+                (WallTime(millisecondsSince1970: .min), .untrusted),
+            ] {
+                var judge = makeJudge(lastKnown: lastKnown)
+                _ = judge.judge(sample(0, WallTime(millisecondsSince1970: 0)))
+                #expect(
+                    judge.setByOperator(sample(1, wall)).trust == trust,
+                    "\(wall) after \(String(describing: lastKnown))")
+            }
+        }
+    }
+
     @Test("no time before the build is believed, whoever says so; the last known time has no veto")
     func impossibleTimes() {
         var judge = makeJudge(lastKnown: now + .seconds(10 * 365 * 86_400))
