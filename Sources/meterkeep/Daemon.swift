@@ -65,6 +65,7 @@ struct Daemon: AsyncParsableCommand {
     private static func checked(_ path: String) throws -> ConfigurationText {
         let read = try read(path)
         _ = try CheckReport(read.configuration)
+        try read.configuration.checkFiles()
         return read
     }
 
@@ -72,7 +73,11 @@ struct Daemon: AsyncParsableCommand {
     private static func usable(
         _ path: String, _ environment: [String: String]
     ) throws -> (ConfigurationText, refusal: String?) {
-        do { return (try read(path), nil) } catch {
+        do {
+            let read = try read(path)
+            try read.configuration.checkFiles()
+            return (read, nil)
+        } catch {
             guard let good = lastGood(path, environment) else { throw error }
             return (good, "\(error)")
         }
@@ -84,7 +89,8 @@ struct Daemon: AsyncParsableCommand {
         guard let folder = environment["STATE_DIRECTORY"],
             let bytes = DataDirectory.lastGoodConfiguration(in: folder)
         else { return nil }
-        return try? parse(path, String(decoding: bytes, as: UTF8.self))
+        let good = try? parse(path, String(decoding: bytes, as: UTF8.self))
+        return good.flatMap { good in (try? good.configuration.checkFiles()).map { good } }
     }
 
     /// Becomes a new daemon in the same process, so that a supervisor sees no end. Every file of the old one is

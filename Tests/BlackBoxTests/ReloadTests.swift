@@ -93,6 +93,45 @@ struct ReloadTests {
         _ = simulator.finish()
     }
 
+    @Test(
+        "so does a start whose file reads well and names what is not there",
+        arguments: [
+            ("profiles: ", "profiles: /nowhere # "), ("clock: assumed", "clock: assumed\ntime_zone: Nowhere/None"),
+            ("clock: assumed", "clock: assumed\ncommands: { key: /nowhere/commands.pem }"),
+            (
+                "clock: assumed",
+                """
+                clock: assumed
+                uplink:
+                  url: https://platform.example
+                  certificate: /nowhere/gateway.crt
+                  key: /nowhere/gateway.key
+                  ca: /nowhere/ca.crt
+                """
+            ),
+        ])
+    func namesNothing(old: String, new: String) throws {
+        let bench = try Bench()
+        let simulator = try bench.startSimulator()
+        let good = bench.configuration(port: "\(bench.folder)/bus1")
+        try bench.write("gateway.yaml", good)
+        let first = try bench.startDaemon()
+        first.signal(SIGTERM)
+        #expect(first.finish().code == 0)
+        try bench.write("gateway.yaml", good.replacing(old, with: new))
+        let refused = try Program.run("meterkeep", ["daemon", "--config", "\(bench.folder)/gateway.yaml"])
+        #expect(refused.code == 78, "\(refused.text)")
+        let second = try Program(
+            "meterkeep", ["daemon", "--config", "\(bench.folder)/gateway.yaml"],
+            environment: ["STATE_DIRECTORY": "\(bench.folder)/data"])
+        try second.waitFor("] ready")
+        #expect(try bench.run("status").text.contains("the new configuration is refused"), "the operator is told")
+        second.signal(SIGTERM)
+        #expect(second.finish().code == 0)
+        simulator.signal(SIGTERM)
+        _ = simulator.finish()
+    }
+
     private func requests(_ bench: Bench) throws -> Int64 {
         try bench.ask("bus").array?.first?.object?["transactions"]?.object?.values.compactMap(\.integer).reduce(0, +)
             ?? 0
