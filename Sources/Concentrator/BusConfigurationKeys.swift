@@ -6,10 +6,6 @@ extension GatewayConfiguration {
     static let busKeys = ["id", "port", "baud", "format"] + LineAllowances.keys
 }
 
-extension PortAddress {
-    static let rule = "write a path, tcp://HOST:PORT?framing=rtu or tcp://HOST:PORT?framing=tcp"
-}
-
 /// Who moves RTS, as the configuration says it.
 private enum DrivingWord: String, CaseIterable {
     case automatic, kernel, program

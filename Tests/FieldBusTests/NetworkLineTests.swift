@@ -71,6 +71,10 @@ struct NetworkLineTests {
             ("tcp://[fe80::1]:4196?framing=rtu", .network(host: "fe80::1", port: 4196, framing: .rtu)),
             ("tcp://10.0.0.5:502", nil), ("tcp://10.0.0.5:0?framing=tcp", nil), ("tcp://:502?framing=tcp", nil),
             ("tcp://10.0.0.5:502?framing=udp", nil), ("tcp://a b:502?framing=tcp", nil), ("", nil),
+            ("tcp://[fe80::1%eth0]:502?framing=tcp", .network(host: "fe80::1%eth0", port: 502, framing: .tcp)),
+            // A name has to be looked up, and nobody bounds that.
+            ("tcp://converter.example:502?framing=tcp", nil), ("tcp://localhost:502?framing=tcp", nil),
+            ("tcp://10.0.0:502?framing=tcp", nil), ("tcp://[fe80::1%]:502?framing=tcp", nil),
         ] as [(String, PortAddress?)])
     func addresses(text: String, expected: PortAddress?) { #expect(PortAddress(text) == expected) }
 }

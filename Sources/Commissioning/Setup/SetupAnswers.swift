@@ -113,7 +113,7 @@ extension SetupConversation {
         }
         guard plan.buses.count < Self.mostBuses else { return "A box has \(Self.mostBuses) buses at most." }
         guard text.hasPrefix("/") || text.hasPrefix("tcp://"), !text.contains(" ") else {
-            return "'\(text)' is no port; write a path or tcp://HOST:PORT?framing=rtu."
+            return "'\(text)' is no port; write a path or tcp://192.168.1.20:4196?framing=rtu."
         }
         guard !plan.buses.contains(where: { $0.port == text }) else { return "\(text) is a bus already." }
         place = .testing(port: text)

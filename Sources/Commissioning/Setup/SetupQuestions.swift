@@ -104,7 +104,7 @@ extension SetupConversation {
             .otherPort,
             summary + [
                 plan.buses.isEmpty ? "No serial port is left. Plug an adapter in and write its name," : "Another port:",
-                "a path, or tcp://HOST:PORT?framing=rtu (or tcp). Empty: no more.",
+                "a path, or tcp://192.168.1.20:4196?framing=rtu (or tcp). Empty: no more.",
             ], "Another port", "")
     }
 

@@ -27,7 +27,9 @@ struct SetupWorker {
 
     private func bus(_ port: String, _ serial: SerialFormat = usual) throws -> BusConfiguration {
         guard let id = BusID(rawValue: "setup") else { throw GatewayProblem.configuration("no bus") }
-        guard PortAddress(port) != nil else { throw GatewayProblem.configuration("'\(port)' is no port") }
+        guard PortAddress(port) != nil else {
+            throw GatewayProblem.configuration("'\(port)' is no port; \(PortAddress.rule)")
+        }
         return BusConfiguration(id: id, port: port, serial: serial)
     }
 
