@@ -51,9 +51,17 @@ public actor LedgerClerk {
         }
     }
 
-    /// Copies the ledger as it is now.
-    /// - Parameter path: an absolute path; what is there is replaced only by a complete copy.
-    public func backUp(to path: String) throws(StorageError) { try ledger.backUp(to: path) }
+    /// New with every new ledger file.
+    public nonisolated var ledgerEpoch: String { ledger.epoch }
+
+    /// The ledger as it is now, and the names of its sealed months' files, oldest first.
+    public func copy() throws(StorageError) -> (ledger: BackupSource, archive: [String]) {
+        let copy = try ledger.copy()
+        return (copy, try ledger.sealedMonths().map(\.file))
+    }
+
+    /// The file of a sealed month; nil where no month has one of that name.
+    public func sealedFile(_ name: String) throws(StorageError) -> BackupSource? { try ledger.sealedFile(name) }
 
     /// Seals months that are over and acknowledged, then takes their rows out of the database bit by bit.
     func sealMonths() async {

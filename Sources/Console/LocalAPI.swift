@@ -36,7 +36,6 @@ public struct LocalAPI: Sendable {
         router.post("/v1/reload") { _, _ in await reload() }
         router.post("/v1/cuts/confirm") { _, _ in await confirmCuts() }
         router.post("/v1/ledger/release") { _, _ in await releaseLedger() }
-        router.post("/v1/backup") { request, _ in await backUp(to: request.uri.queryParameters.get("file") ?? "") }
         router.get("/v1/readings/:meter") { request, context in
             await readings(of: context.parameters.get("meter") ?? "", request)
         }
@@ -53,6 +52,7 @@ public struct LocalAPI: Sendable {
         }
         addUplink(to: router)
         BusRoutes(gateway: gateway).add(to: router)
+        BackupRoutes(gateway: gateway).add(to: router)
         MeterRoutes(gateway: gateway).add(to: router)
         return Application(
             router: router, configuration: .init(address: .unixDomainSocket(path: socketPath)),
@@ -149,18 +149,6 @@ public struct LocalAPI: Sendable {
         do {
             let isReleased = try await gateway.site.releaseLedger(actor: "operator")
             return answer(.ok, .object(["released": .boolean(isReleased)]))
-        } catch {
-            return answer(.serviceUnavailable, .object(["error": .string(error.description)]))
-        }
-    }
-
-    private func backUp(to path: String) async -> Response {
-        guard path.hasPrefix("/") else {
-            return answer(.badRequest, .object(["error": .string("'\(path)' is no absolute path")]))
-        }
-        do {
-            try await gateway.clerk.backUp(to: path)
-            return answer(.ok, .object(["file": .string(path)]))
         } catch {
             return answer(.serviceUnavailable, .object(["error": .string(error.description)]))
         }

@@ -105,6 +105,43 @@ struct SealingTests {
         #expect(try store.seal(before: nextMonth)?.last == 12)
     }
 
+    @Test("go into a backup with the ledger, which leaves nothing beside it; no other file does")
+    func backup() throws {
+        let store = try acknowledged(bills: 600)
+        let month = try #require(try store.seal(before: nextMonth))
+        while try store.dropSealedRows() {}
+        let copied = directory.path + "/copied.db"
+        let writer = try DurableFileWriter(copied)
+        let source = try store.copy()
+        var offset: Int64 = 0
+        while case let bytes = try source.bytes(at: offset, atMost: 1000), !bytes.isEmpty {
+            try writer.append(bytes)
+            offset += Int64(bytes.count)
+        }
+        #expect(offset == source.byteCount)
+        #expect(!DurableFile.exists(copied), "not before it is whole")
+        try writer.finish()
+        #expect(try DurableFile.names(in: directory.path).allSatisfy { !$0.contains("backup") && !$0.contains("part") })
+        let copy = try LedgerStore(path: copied, gateway: store.gateway, newEpoch: "x")
+        #expect(try copy.head() == store.head() && copy.epoch == store.epoch)
+        let sealed = try #require(try store.sealedFile(month.file))
+        let bytes = try sealed.bytes(at: 0, atMost: Int(sealed.byteCount) + 1)
+        #expect(bytes == Array(try Data(contentsOf: URL(filePath: "\(directory.path)/archive/\(month.file)"))))
+        #expect(try store.sealedFile("../ledger.db") == nil && store.sealedFile("") == nil)
+    }
+
+    @Test("a file that is not finished leaves nothing behind, and what was there stays")
+    func unfinished() throws {
+        let path = directory.path + "/file"
+        try DurableFile.replace(path, with: Array("old".utf8))
+        do {
+            let writer = try DurableFileWriter(path)
+            try writer.append(Array("new".utf8))
+        }
+        #expect(DurableFile.content(of: path, atMost: 9) == "old")
+        #expect(try DurableFile.names(in: directory.path) == ["file"])
+    }
+
     @Test("rows that are not sealed cannot be deleted")
     func triggers() throws {
         let store = try acknowledged(bills: 10)
