@@ -44,7 +44,7 @@ struct Replay: ParsableCommand {
     private func settings() throws -> MalignantLoadSettings {
         let forbidden = try bands.map { text in
             let ends = text.split(separator: "-").compactMap { Int64($0) }
-            guard ends.count == 2, let from = ends.first, let to = ends.last, to < 1_000_000_000 else {
+            guard ends.count == 2, let from = ends.first, let to = ends.last, max(from, to) < 1_000_000_000 else {
                 throw ValidationError("'\(text)' is no band of power; write it like 200-12000")
             }
             return ForbiddenBand(fromMilliwatts: from * 1_000, toMilliwatts: to * 1_000)

@@ -131,4 +131,13 @@ struct BadInputTests {
         simulator.signal(SIGTERM)
         #expect(simulator.finish().code == 0)
     }
+
+    @Test(
+        "a band of power beyond any circuit is refused, whichever end it is",
+        arguments: ["9223372036854775807-5", "5-9223372036854775807"])
+    func band(text: String) throws {
+        let recording = try bench.write("power.csv", "time_s,active_power_w\n0,100\n")
+        let (said, code) = try Program.run("meterkeep", ["replay", recording, "--band", text])
+        #expect(code == 64 && said.contains("'\(text)' is no band of power; write it like 200-12000"), "\(said)")
+    }
 }
