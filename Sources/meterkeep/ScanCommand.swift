@@ -6,7 +6,6 @@ import Console
 import Foundation
 import MeterProfiles
 import Metering
-import UnixSignals
 import UplinkProtocol
 
 struct ScanCommand: AsyncParsableCommand {
@@ -199,21 +198,4 @@ enum ScanText {
         return "\(progress["done"]?.integer ?? 0) of \(progress["total"]?.integer ?? 0) places, "
             + "\(progress["found"]?.integer ?? 0) found, about \(left) left" + (place.map { "; \($0)" } ?? "")
     }
-}
-
-/// Runs `body`; the first Ctrl-C is handed to `onInterrupt`, the second ends the program.
-private func heedingInterrupts(
-    _ onInterrupt: @escaping @Sendable () async -> Void, _ body: () async throws -> Void
-) async throws {
-    let signals = await UnixSignalsSequence(trapping: .sigint)
-    let watcher = Task {
-        var isFirst = true
-        for await _ in signals {
-            if !isFirst { Foundation.exit(130) }
-            isFirst = false
-            await onInterrupt()
-        }
-    }
-    defer { watcher.cancel() }
-    try await body()
 }

@@ -202,6 +202,33 @@ struct SetupTests {
         bench.end(platform, simulator)
     }
 
+    @Test("the switch test that is interrupted closes the breaker again", arguments: [SIGINT, SIGHUP])
+    func interrupted(signal: Int32) throws {
+        let simulator = try bench.startSimulator()
+        try bench.write("gateway.yaml", bench.configuration(port: "\(bench.folder)/bus1"))
+        let sheet = try bench.write(
+            "site.csv", "meter,bus,unit,profile,rated_watts\nM-1,bus1,1,acrel-ddsy1352-block,13800\n")
+        let daemon = try bench.startDaemon()
+        #expect(try Program.run("meterkeep", ["import", sheet, "--socket", "\(bench.folder)/data.sock"]).code == 0)
+        let test = try Program(
+            "meterkeep",
+            [
+                "self-test", "--socket", "\(bench.folder)/data.sock", "--config", "\(bench.folder)/gateway.yaml",
+                "--report", bench.folder, "--switch", "M-1", "--yes",
+            ])
+        try test.waitFor("Opening the breaker")
+        test.signal(signal)
+        let (said, code) = test.finish()
+        #expect(code == 1, "\(said)")
+        let circuit = try bench.ask("circuit", "M-1").object
+        #expect(
+            circuit?["mode"] == .string("automatic") && circuit?["circuit"]?.object?["breaker"] == .string("closed"))
+        daemon.signal(SIGTERM)
+        _ = daemon.finish()
+        simulator.signal(SIGTERM)
+        _ = simulator.finish()
+    }
+
     @Test("a meter that is dead fails the self-test and is named, with what to do")
     func deadMeter() throws {
         let simulator = try startSimulator()
