@@ -133,12 +133,12 @@ public struct PullServer: Sendable {
         if let epoch = query.epoch, epoch != known.epoch {
             return Self.gone("the log began anew: its epoch is \(known.epoch)", epoch: known.epoch, oldest: 0)
         }
-        let cursor = query.cursor ?? known.acknowledged
-        guard cursor <= known.last else {
+        if let asked = query.cursor, asked > known.last {
             return Self.gone(
-                "the log ends with record \(known.last): \(cursor) is of another epoch, or was never given out",
-                epoch: known.epoch, oldest: known.acknowledged)
+                "the log ends with record \(known.last): \(asked) is of another epoch, or was never given out",
+                epoch: known.epoch, oldest: min(known.acknowledged, known.last))
         }
+        let cursor = query.cursor ?? known.acknowledged
         var page = try await source.page(
             of: log, after: cursor, limit: query.limit, byteLimit: Self.largestAnswer)
         if page.isEmpty, query.wait > 0 {
