@@ -28,12 +28,22 @@ enum Cursors {
     }
 
     /// How far all have acknowledged a log.
-    /// - Parameter consumers: who is waited for, with or without a cursor yet; nil: whoever has one. Nobody waits
-    ///   where the set is empty.
-    static func least(of consumers: Set<String>?, in database: Database) throws -> Int64 {
-        guard let consumers else { return try Int64.fetchOne(database, sql: "SELECT min(through) FROM cursor") ?? 0 }
+    /// - Parameters:
+    ///   - consumers: who is waited for, with or without a cursor yet; nil: whoever has one. Nobody waits where the
+    ///     set is empty.
+    ///   - acknowledged: what was acknowledged and is not written yet.
+    static func least(
+        of consumers: Set<String>?, acknowledged: [String: Int64] = [:], in database: Database
+    ) throws -> Int64 {
+        guard let consumers else {
+            let known = Set(try String.fetchAll(database, sql: "SELECT consumer FROM cursor"))
+                .union(acknowledged.keys)
+            return known.isEmpty ? 0 : try least(of: known, acknowledged: acknowledged, in: database)
+        }
         var least = Int64.max
-        for consumer in consumers { least = min(least, try position(of: consumer, in: database)) }
+        for consumer in consumers {
+            least = min(least, max(try position(of: consumer, in: database), acknowledged[consumer] ?? 0))
+        }
         return least
     }
 }

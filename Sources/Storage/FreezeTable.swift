@@ -39,9 +39,48 @@ extension Freeze.Kind {
     }
 }
 
+/// What the freezes take in the file.
+struct FreezeSize {
+    fileprivate var rows: Int64
+    fileprivate var packedBytes: Int64
+
+    /// A row's key, lengths, and share of what its page leaves empty: measured with 240 meters.
+    private static let bytesBesidePacked: Int64 = 20
+
+    /// About so many bytes of the file.
+    var bytes: Int64 { packedBytes + rows * Self.bytesBesidePacked }
+
+    /// Some were dropped, about as large as the rest.
+    fileprivate mutating func drop(_ count: Int64) {
+        packedBytes -= count >= rows ? packedBytes : packedBytes / rows * count
+        rows = max(0, rows - count)
+    }
+}
+
 enum FreezeTable {
+    /// Looks at every freeze.
+    static func size(in database: Database) throws -> FreezeSize {
+        let row = try Row.fetchOne(
+            database, sql: "SELECT count(*) AS rows, ifnull(sum(length(packed)), 0) AS bytes FROM freeze")
+        return FreezeSize(rows: try row?.need("rows") ?? 0, packedBytes: try row?.need("bytes") ?? 0)
+    }
+
+    /// Drops the oldest period of the finest kind that there is.
+    /// - Returns: false where there is no freeze.
+    static func dropOldest(_ size: inout FreezeSize, in database: Database) throws -> Bool {
+        let oldest = try Row.fetchOne(database, sql: "SELECT kind, period FROM freeze ORDER BY kind, period LIMIT 1")
+        guard let oldest else { return false }
+        let (kind, period): (Int64, Int64) = (try oldest.need("kind"), try oldest.need("period"))
+        try database.cachedStatement(sql: "DELETE FROM freeze WHERE kind = ? AND period = ?")
+            .execute(arguments: [kind, period])
+        size.drop(Int64(database.changesCount))
+        return true
+    }
+
     /// Writes freezes, the first of a period and meter for good, and drops what is past its age.
-    static func insert(_ freezes: [Freeze], names: inout TelemetryNames, into database: Database) throws {
+    static func insert(
+        _ freezes: [Freeze], names: inout TelemetryNames, size: inout FreezeSize?, into database: Database
+    ) throws {
         var newest: [Freeze.Kind: Int64] = [:]
         for freeze in freezes {
             var packer = ReadingPacker()
@@ -51,11 +90,16 @@ enum FreezeTable {
             try database.cachedStatement(
                 sql: "INSERT OR IGNORE INTO freeze (kind, period, meter, packed) VALUES (?, ?, ?, ?)"
             ).execute(arguments: [freeze.kind.rawValue, freeze.period, keyed.meter, Data(writer.bytes)])
+            if database.changesCount > 0 {
+                size?.rows += 1
+                size?.packedBytes += Int64(writer.bytes.count)
+            }
             newest[freeze.kind] = max(newest[freeze.kind] ?? .min, freeze.period)
         }
         for (kind, period) in newest {
             try database.cachedStatement(sql: "DELETE FROM freeze WHERE kind = ? AND period < ?")
                 .execute(arguments: [kind.rawValue, period - kind.kept])
+            size?.drop(Int64(database.changesCount))
         }
     }
 

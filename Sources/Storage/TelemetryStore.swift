@@ -127,12 +127,32 @@ public final class TelemetryStore: Sendable {
                 do throws(StorageError) { return evicted + (try append(group, with: &writer)) } catch {
                     guard case .full = error else { throw error }
                     // Room is made first, then once more, as long as there is anything to evict.
-                    let oldest = try handle.write { try retention.evictOldest($0, consumers: consumers) }
-                    guard oldest.segment != nil else { throw error }
-                    writer.startSegment()
+                    let oldest = try makeRoom(&writer)
+                    guard oldest.hasMadeRoom else { throw error }
                     evicted += oldest.lost
                 }
             }
+        }
+    }
+
+    private func makeRoom(_ writer: inout TelemetryWriter) throws(StorageError) -> TelemetryRetention.Evicted {
+        var next = writer
+        let cursors = acknowledged.withLock { $0 }
+        let evicted = try handle.write { database in
+            let evicted = try retention.evictOldest(
+                database, consumers: consumers, acknowledged: cursors, freezes: &next.freezeSize)
+            try Self.write(cursors, last: next.lastSequence, into: database)
+            return evicted
+        }
+        if evicted.segment != nil { next.startSegment() }
+        writer = next
+        return evicted
+    }
+
+    /// An acknowledgement of what is in memory only is written with it.
+    private static func write(_ cursors: [String: Int64], last: Int64, into database: Database) throws {
+        for (consumer, through) in cursors {
+            try Cursors.advance(consumer, through: min(through, last), last: last, in: database)
         }
     }
 
@@ -148,14 +168,13 @@ public final class TelemetryStore: Sendable {
             try next.write(group.freezes, into: database)
             next.reserve(group.reserve)
             try next.writeHead(group.lastAccepted, into: database)
-            for (consumer, through) in cursors {
-                try Cursors.advance(consumer, through: through, last: next.lastSequence, in: database)
-            }
-            return try retention.evictOverBound(database, consumers: consumers)
+            try Self.write(cursors, last: next.lastSequence, into: database)
+            return try retention.evictOverBound(
+                database, consumers: consumers, acknowledged: cursors, freezes: &next.freezeSize)
         }
         if let segment = evicted.segment, segment == next.segment { next.startSegment() }
         writer = next
-        forget(cursors)
+        forget(cursors.filter { $0.value <= next.lastSequence })
         return evicted.lost
     }
 
@@ -164,11 +183,7 @@ public final class TelemetryStore: Sendable {
         let cursors = acknowledged.withLock { $0 }
         if !cursors.isEmpty, stopped == nil {
             let last = lastSequence
-            try handle.write { database in
-                for (consumer, through) in cursors {
-                    try Cursors.advance(consumer, through: min(through, last), last: last, in: database)
-                }
-            }
+            try handle.write { try Self.write(cursors, last: last, into: $0) }
             forget(cursors)
         }
         try handle.close()

@@ -16,6 +16,8 @@ struct TelemetryWriter {
     private(set) var segment: Int64?
     private var segmentBytes = 0
     private let largestSegment: Int
+    /// Nil until it had to be measured.
+    var freezeSize: FreezeSize?
 
     /// - Parameter largestSegment: bytes after which a new segment begins. The longer, the fewer readings
     ///   are written in full; the shorter, the less is read to find one.
@@ -78,7 +80,7 @@ struct TelemetryWriter {
     }
 
     mutating func write(_ freezes: [Freeze], into database: Database) throws {
-        try FreezeTable.insert(freezes, names: &names, into: database)
+        try FreezeTable.insert(freezes, names: &names, size: &freezeSize, into: database)
     }
 
     /// Overwrites the head: the last sequence number, and the counters with those that are new.

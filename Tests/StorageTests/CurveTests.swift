@@ -69,6 +69,56 @@ struct CurveTests {
         #expect(try found(again) == [second.reading, late.reading])
     }
 
+    @Test("freezes leave half of the file to readings: the oldest hours go first, days and months stay")
+    func freezesAreBounded() throws {
+        let store = try store(largestBytes: 192 * 1024)
+        var model = LoadModel(meters: 8)
+        for tenHours in 0..<Int64(75) {
+            var (readings, freezes): ([Reading], [Freeze]) = ([], [])
+            for hour in tenHours * 10..<tenHours * 10 + 10 {
+                let scan = try model.scan(at: moment(hour * 3600))
+                readings += scan
+                freezes += scan.compactMap { Freeze(.hour, period: hour, of: $0) }
+                if hour % 24 == 0 { freezes += scan.compactMap { Freeze(.day, period: hour / 24, of: $0) } }
+                if hour % 720 == 0 { freezes += scan.compactMap { Freeze(.month, period: hour / 720, of: $0) } }
+            }
+            try store.commit(readings: readings, lastAccepted: [:], freezes: freezes)
+        }
+        let all = WallTime(millisecondsSince1970: .max)
+        func found(_ kind: Freeze.Kind) throws -> [Reading] {
+            try store.freezes(of: meter, kind: kind, from: .init(millisecondsSince1970: 0), to: all, limit: 2000)
+        }
+        let hours = try found(.hour)
+        #expect(hours.last?.at.wall == moment(749 * 3600).wall + .milliseconds(180))
+        #expect((50..<700).contains(hours.count), "\(hours.count) hours are left")
+        #expect(try found(.day).count == 32)
+        #expect(try found(.month).count == 2)
+        // Readings nobody had: in their half, not pushed out.
+        let waiting = try store.records(after: 0, limit: .max).count
+        #expect(waiting > 1000, "\(waiting) readings wait")
+        #expect(store.lastSequence == 6000)
+    }
+
+    @Test("a file of freezes alone goes on as well: when no hours are left days go, then months")
+    func freezesAlone() throws {
+        let store = try store(largestBytes: 64 * 1024)
+        var model = LoadModel(meters: 20)
+        for month in 0..<Int64(12) {
+            var freezes: [Freeze] = []
+            for day in month * 30..<month * 30 + 30 {
+                let scan = try model.scan(at: moment(day * 86_400))
+                freezes += scan.compactMap { Freeze(month < 6 ? .day : .month, period: day, of: $0) }
+            }
+            try store.commit(readings: [], lastAccepted: [:], freezes: freezes)
+        }
+        let all = WallTime(millisecondsSince1970: .max)
+        func found(_ kind: Freeze.Kind) throws -> [Reading] {
+            try store.freezes(of: meter, kind: kind, from: .init(millisecondsSince1970: 0), to: all, limit: 2000)
+        }
+        #expect(try found(.day).isEmpty)
+        #expect(try found(.month).last?.at.wall == moment(359 * 86_400).wall + .milliseconds(180))
+    }
+
     @Test("an acknowledgement is kept with the next commit, and with the end")
     func acknowledgement() throws {
         var model = LoadModel(meters: 4)

@@ -257,6 +257,25 @@ struct TelemetryStoreTests {
         #expect(try store.records(after: 0, limit: 1) != before)
     }
 
+    @Test("what was acknowledged since the last commit is not told as lost where the file is full")
+    func acknowledgedInMemory() throws {
+        let store = try store(largestBytes: 128 * 1024)
+        store.wait(for: ["push"])
+        for group in 0..<15 {
+            let readings = try (1...100).map { try noisy(Int64(group * 100 + $0)) }
+            #expect(try store.commit(readings: readings, lastAccepted: [:]) == 0)
+        }
+        try store.advanceCursor(of: "push", through: 1500)
+        let large = try (1...1000).map { try noisy(Int64($0 * 7919)) }
+        #expect(try store.commit(readings: large, lastAccepted: [:]) == 0)
+        let records = try store.records(after: 0, limit: 10_000)
+        #expect(records.allSatisfy { if case .reading = $0.body { true } else { false } })
+        #expect(records.last?.sequence == 2500 && (records.first?.sequence ?? 0) > 1)
+        // The acknowledgement was written with the eviction.
+        let again = try TelemetryStore(path: store.path, newEpoch: "t2")
+        #expect(try again.cursor(of: "push") == 1500)
+    }
+
     @Test("numbers go on where the file is empty again")
     func numbersGoOn() throws {
         do { try store().commit(readings: try (1...5).map { try reading($0) }, lastAccepted: [:]) }
