@@ -10,6 +10,8 @@ public enum GatewayProblem: Error, Sendable, CustomStringConvertible {
     case device(String)
     /// 70: the ledger must be opened anew.
     case ledgerLost(String)
+    /// 70: the readings' file was damaged and moved aside; a new one must be begun.
+    case telemetryLost(String)
     /// 75: a command asked for the configuration to be read anew.
     case reload
 
@@ -18,13 +20,15 @@ public enum GatewayProblem: Error, Sendable, CustomStringConvertible {
         case .configuration: 78
         case .busy, .reload: 75
         case .device: 74
-        case .ledgerLost: 70
+        case .ledgerLost, .telemetryLost: 70
         }
     }
 
     public var description: String {
         switch self {
-        case .configuration(let text), .busy(let text), .device(let text), .ledgerLost(let text): text
+        case .configuration(let text), .busy(let text), .device(let text), .ledgerLost(let text),
+            .telemetryLost(let text):
+            text
         case .reload: "the configuration is to be read anew; start the daemon again"
         }
     }

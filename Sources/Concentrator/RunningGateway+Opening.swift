@@ -56,6 +56,8 @@ extension RunningGateway {
         let ledger: LedgerStore
         let telemetry: TelemetryStore
         let ballast: Ballast
+        /// The new name of a telemetry file that could not be used.
+        let telemetryMovedAside: String?
     }
 
     static func openStores(
@@ -66,14 +68,13 @@ extension RunningGateway {
         let opened = try openLedger(in: directory, of: configuration.gateway, epoch: epoch, ballast: ballast, at: now)
         if let rebuilt = opened.rebuilt { tell(rebuilt, to: logger) }
         let telemetryPath = directory.telemetryPath
-        let (telemetry, movedAside) = try orProblem {
-            try TelemetryStore.openOrReplace(path: telemetryPath, newEpoch: epoch)
-        }
+        // What is wrong with it is told once the gateway runs: it runs without it, too.
+        let (telemetry, movedAside, _) = TelemetryStore.openOrReplace(path: telemetryPath, newEpoch: epoch)
         if let movedAside {
             logger.error("telemetry.db was damaged; readings start anew", metadata: ["moved_to": "\(movedAside)"])
         }
         opened.store.wait(for: configuration.consumers)
         telemetry.wait(for: configuration.consumers)
-        return Stores(ledger: opened.store, telemetry: telemetry, ballast: ballast)
+        return Stores(ledger: opened.store, telemetry: telemetry, ballast: ballast, telemetryMovedAside: movedAside)
     }
 }

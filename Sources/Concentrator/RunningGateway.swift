@@ -17,6 +17,7 @@ public final class RunningGateway: Sendable {
     public let settings: SettingsService
     public let clock: GatewayClock
     let telemetry: TelemetryService
+    private let telemetryMovedAside: String?
     let directory: DataDirectory
     let mailboxes: BusMailboxes
     /// What another configuration replaces.
@@ -67,6 +68,7 @@ public final class RunningGateway: Sendable {
         let ports = try await Self.openPorts(configuration, logger: logger)
         let stores = try Self.openStores(configuration, in: directory, at: clock.now(), logger: logger)
         let ledger = stores.ledger
+        telemetryMovedAside = stores.telemetryMovedAside
         bells = LogBells()
         ledgerEpoch = ledger.epoch
         telemetry = TelemetryService(
@@ -128,6 +130,7 @@ public final class RunningGateway: Sendable {
         do { try await site.start() } catch let error as StorageError {
             throw error.stopsWriting ? ledgerLoss.follow(error) : GatewayProblem(error)
         }
+        if let telemetryMovedAside { await noteMovedAside(to: telemetryMovedAside) }
         await onReady()
         if refusal == nil { keep(lastGood: startText) }
         notifier.ready(status: await statusLine())

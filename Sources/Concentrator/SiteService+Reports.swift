@@ -54,6 +54,7 @@ extension SiteService {
         let now = clock.now()
         let isTimeNew = noteClock(clock.takeNotice(), at: now)
         for event in coalescer.due(now: now.monotonic) { note(event, at: now) }
+        tellLosses(at: now)
         tellBuses(ofBoundaryAfter: now)
         let today = now.trust == .untrusted ? nil : zone.day(containing: now.wall)
         if let today { settleDays(before: today, now: now) }

@@ -55,6 +55,8 @@ public actor SiteService {
     var supplies: [MeterID: SupplyWatch] = [:]
     var supplyLimits: SupplyLimits
     var coalescer = EventCoalescer()
+    /// Readings that were evicted or refused, to be told.
+    var losses = ReadingLosses()
     /// The last boundary that the buses were told to read close to.
     var toldBoundary: WallTime?
     /// How far ahead boundaries are looked for.
@@ -137,6 +139,7 @@ public actor SiteService {
     func stop() {
         let now = clock.now()
         for key in groups.keys.sorted() { change(key, now: now) { group, _ in group.settleNow(zone: zone) } }
+        tellLosses(at: now, isEnding: true)
         do { try record([Event(.daemonStopped, .gateway)], actor: "gateway", at: now) } catch {
             logger.error("the stop could not be recorded", metadata: ["reason": "\(error)"])
             if error.stopsWriting { onLedgerLost(error) }
@@ -261,7 +264,7 @@ public actor SiteService {
     func record(_ events: [Event], actor: String, at now: Timestamp) throws(StorageError) {
         var change = LedgerChange()
         change.events = events
-        try ledger.commit(LedgerTransaction(changes: [change], actor: actor), at: now)
+        try commitWithRoom(LedgerTransaction(changes: [change], actor: actor), at: now)
         ledgerChanged.ring()
     }
 

@@ -10,17 +10,17 @@ public import UplinkProtocol
 /// those of readings that a sudden end takes away are a gap ever after. So what went upstream from memory can never
 /// be taken for something else, and the flash sees one commit for many scans.
 public actor TelemetryService {
-    private let store: TelemetryStore
+    let store: TelemetryStore
     private let executor: ThreadExecutor
     private let changed: Bell
     private var commitInterval: Duration
     private var interval: Duration
     /// Kept and not committed; the first one's number is `firstWaiting`.
-    private var waiting: [Reading] = []
+    var waiting: [Reading] = []
     /// Readings that had to go before they could be committed: a gap before the first that waits.
-    private var skipped: Int64 = 0
+    var skipped: Int64 = 0
     /// So many of those that wait may go upstream: those of a scan go together.
-    private var published = 0
+    var published = 0
     private var publishBy: MonotonicTime?
     private var nextCommit: MonotonicTime?
     private var marks: [CircuitID: CounterMark] = [:]
@@ -32,7 +32,7 @@ public actor TelemetryService {
     private var frozen: [MeterID: [Freeze.Kind: Int64]] = [:]
     private var today: CivilDate?
     private var yesterday: IntervalSampler.Collection?
-    public private(set) var lastProblem: String?
+    var condition = TelemetryCondition()
 
     /// Readings kept while the store cannot take them; the oldest go first.
     private static let mostWaiting = 10_000
@@ -43,7 +43,8 @@ public actor TelemetryService {
     private static let leastReserve: Int64 = 256
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
-    public nonisolated let epoch: String
+    /// Empty while the file could not be opened: there are no entries then.
+    public nonisolated var epoch: String { store.epoch }
 
     /// - Parameters:
     ///   - interval: one reading of each meter is kept in it.
@@ -57,12 +58,11 @@ public actor TelemetryService {
         sampler = IntervalSampler(interval: interval)
         self.zone = zone
         self.changed = changed
-        epoch = store.epoch
         executor = ThreadExecutor(name: "telemetry")
         var group = TelemetryStore.Group()
         group.reserve = Self.leastReserve
         // Without it nothing goes upstream before it is committed.
-        do { try store.commit(group) } catch { lastProblem = error.description }
+        do { try store.commit(group) } catch { condition.fail(error) }
     }
 
     /// Takes a poll. Of those within an interval one reading is kept.
@@ -89,18 +89,25 @@ public actor TelemetryService {
     }
 
     /// What is done as time goes by: call it about once a second.
-    /// - Returns: how many unacknowledged readings had to go.
-    public func turn(at now: Timestamp) -> Int64 {
+    public func turn(at now: Timestamp) -> TelemetryTurn {
         tick(at: now)
         if let publishBy, now.monotonic >= publishBy { publish() }
+        let evicted = store.stopped == nil ? commitWhereDue(at: now) : reopenWhereDue(at: now.monotonic)
+        var turn = TelemetryTurn(evicted: evicted, news: condition.news())
+        if let stopped = store.stopped, stopped.needsAnotherFile { turn.damage = stopped }
+        return turn
+    }
+
+    private func commitWhereDue(at now: Timestamp) -> Int64 {
         let next = nextCommit ?? now.monotonic + min(commitInterval, Self.firstCommit)
         nextCommit = next
         let isDue = now.monotonic >= next
         // Numbers run out where meters are many; after a failure the disk is given time.
-        let isShort = lastProblem == nil && firstWaiting + Int64(waiting.count) > store.reservedSequence
+        let isShort = condition.problem == nil && firstWaiting + Int64(waiting.count) > store.reservedSequence
         guard isDue || isShort else { return 0 }
         let evicted = commit()
-        nextCommit = now.monotonic + (lastProblem == nil ? commitInterval : min(commitInterval, Self.pauseAfterFailure))
+        nextCommit =
+            now.monotonic + (condition.problem == nil ? commitInterval : min(commitInterval, Self.pauseAfterFailure))
         return evicted
     }
 
@@ -174,7 +181,9 @@ public actor TelemetryService {
     @discardableResult
     public func commit() -> Int64 {
         let intervals = Int64(clamping: commitInterval.wholeMilliseconds / max(1, interval.wholeMilliseconds))
-        return commit(reserve: max(Self.leastReserve, 2 * Int64(followed) * (intervals + 1)))
+        // One more after a failure: then the commit writes, whatever has gathered.
+        let more: Int64 = condition.problem == nil ? 0 : 1
+        return commit(reserve: max(Self.leastReserve, 2 * Int64(followed) * (intervals + 1)) + more)
     }
 
     private func commit(reserve: Int64) -> Int64 {
@@ -191,28 +200,23 @@ public actor TelemetryService {
             published = 0
             freezes = []
             marks = [:]
-            lastProblem = nil
+            condition.succeed()
             changed.ring()
             return evicted
         } catch {
-            lastProblem = error.description
+            condition.fail(error)
             return 0
         }
     }
 
-    private var firstWaiting: Int64 { store.lastSequence + skipped + 1 }
+    var firstWaiting: Int64 { store.lastSequence + skipped + 1 }
 
     /// Keeps what a device refuses. What cannot be kept is learned again.
     func keep(_ learned: StoredHoles) {
-        do { try store.keep(learned) } catch { lastProblem = error.description }
+        try? store.keep(learned)
     }
 
-    func learnedHoles() -> [StoredHoles] {
-        do { return try store.learnedHoles() } catch {
-            lastProblem = error.description
-            return []
-        }
-    }
+    func learnedHoles() -> [StoredHoles] { (try? store.learnedHoles()) ?? [] }
 
     public func lastAccepted() -> [CircuitID: CounterMark] { store.lastAccepted }
 
@@ -261,6 +265,7 @@ public actor TelemetryService {
 
     public func close() {
         _ = commit(reserve: 0)
-        do { try store.close() } catch { lastProblem = error.description }
+        // What it does not take at its end is found at the next start.
+        try? store.close()
     }
 }

@@ -205,6 +205,7 @@ final class UplinkService: Sendable {
         case .live: try await outgoing.acknowledgedLive(through: through)
         }
         state.withLock { $0.refusedReadings += Int64(refused.count) }
+        await site.note(refused: refused)
     }
 
     /// Asks for commands on a connection of its own, and executes each as it comes.

@@ -76,6 +76,7 @@ public struct LocalAPI: Sendable {
                 "configuration_refused": gateway.refusal.map(JSONValue.string) ?? .null,
                 "ledger_usable": .boolean(status.isLedgerUsable),
                 "ledger_held": status.holdReason.map(JSONValue.string) ?? .null,
+                "telemetry_problem": await gateway.telemetryProblem().map(JSONValue.string) ?? .null,
                 "chain_head": status.chainHead.map {
                     .object(["seq": .integer($0.sequence), "hash": .string($0.hash.description)])
                 } ?? .null,

@@ -102,6 +102,10 @@ struct MetricsPage: Sendable {
             add(["kind": "values"], "\(gateway.lostReports.values)")
             add(["kind": "events"], "\(gateway.lostReports.events)")
         }
+        let isTelemetryUsable = await gateway.telemetryProblem() == nil
+        page.family("meterkeep_telemetry_usable", .gauge, "Whether readings can be written.") { add in
+            add([:], isTelemetryUsable ? "1" : "0")
+        }
         page.family("meterkeep_uplink_queued", .gauge, "Records that wait for the platform.") { add in
             addQueued(uplink.ledgerQueued, uplink.telemetryQueued, add)
         }

@@ -69,6 +69,10 @@ public enum EventCode: String, Hashable, Sendable, CaseIterable {
     case massCutHeld = "mass_cut_held"
     case massCutConfirmed = "mass_cut_confirmed"
     case readingsEvicted = "readings_evicted"
+    /// The platform refused readings; they are in the gateway's own log as long as they are kept.
+    case readingsRefused = "readings_refused"
+    case telemetryUnusable = "telemetry_unusable"
+    case telemetryUsableAgain = "telemetry_usable_again"
     case databaseMovedAside = "database_moved_aside"
     case ledgerRebuilt = "ledger_rebuilt"
     case ledgerRestored = "ledger_restored"

@@ -15,11 +15,16 @@ public final class DataDirectory: Sendable {
     public init(path: String) throws(StorageError) {
         self.path = path
         if mkdir(path, 0o750) != 0, errno != EEXIST {
+            if errno == EROFS { throw .readOnly(path) }
             throw .unusable(path: path, reason: String(cString: strerror(errno)))
         }
         let file = path + "/lock"
         let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
-        guard descriptor >= 0 else { throw .unusable(path: file, reason: String(cString: strerror(errno))) }
+        guard descriptor >= 0 else {
+            // Not even its lock can be taken, and a ledger that was cut off could not be brought in order.
+            if errno == EROFS { throw .readOnly(path) }
+            throw .unusable(path: file, reason: String(cString: strerror(errno)))
+        }
         if clinux_lock_exclusively(descriptor) != 0 {
             let code = errno
             guard code == EWOULDBLOCK else {

@@ -48,6 +48,14 @@ public enum StorageError: Error, Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether the file must make room for a new one.
+    public var needsAnotherFile: Bool {
+        switch self {
+        case .damaged, .tooNew: true
+        default: false
+        }
+    }
+
     /// Sorts what SQLite reports by what must happen next.
     static func from(_ error: any Error, path: String) -> StorageError {
         if let known = error as? StorageError { return known }

@@ -11,6 +11,8 @@ struct TelemetryNames {
     private var channelLists: [Int64: [Channel]] = [:]
     private var meters: [Int64: MeterID] = [:]
 
+    init() {}
+
     init(_ database: Database) throws {
         for row in try Row.fetchAll(database, sql: "SELECT * FROM name") {
             try RowSeal.check(row, of: .name)

@@ -1,92 +1,55 @@
 internal import Failpoints
-internal import Foundation
 internal import GRDB
 public import Metering
-private import Synchronization
+internal import Synchronization
 public import UplinkProtocol
 
 /// `telemetry.db`: readings on their way upstream, bounded and evictable, and the last accepted counters.
 /// Committed in groups; a group is on the flash when its commit returns, because a number that went
 /// upstream must never be given to another reading. Methods block.
 public final class TelemetryStore: Sendable {
-    /// New with every new file.
-    public let epoch: String
     let handle: DatabaseHandle
-    private let retention: TelemetryRetention
-    private let writer: Mutex<TelemetryWriter>
+    let retention: TelemetryRetention
+    let newEpoch: String
+    let writer: Mutex<TelemetryWriter>
     /// Acknowledgements that wait for the next commit: written by themselves each would cost as much as a
     /// group of readings. One that is lost is acknowledged again.
     private let acknowledged = Mutex<[String: Int64]>([:])
-    private let resumes = Mutex<[TelemetryBlock.Resume]>([])
+    let resumes = Mutex<[TelemetryBlock.Resume]>([])
     private let awaited = Mutex<Set<String>?>(nil)
+    let startedFile = Mutex(false)
 
     /// Why readings with numbers had to go before they were written.
     public static let skippedReason = "given up: they could not be written"
 
     public var path: String { handle.path }
 
-    /// Why nothing is written any more, or nil: close, then `openOrReplace`.
+    /// New with every new file; empty while the file could not be opened.
+    public var epoch: String { writer.withLock { $0.epoch } }
+
+    /// Why nothing is written any more, or nil. `.damaged`: move it aside. All else: `reopen`.
     public var stopped: StorageError? { handle.stopped }
+
+    /// Whether this run started the file.
+    public var isNew: Bool { startedFile.withLock { $0 } }
+
+    /// Whether numbers that were given out in this run hold: never before the file could be opened and written.
+    public var hasNumbers: Bool { writer.withLock { $0.ownsReserved } }
 
     /// - Parameters:
     ///   - newEpoch: the epoch to start where the file is new.
     ///   - largestBytes: a ceiling on the file; the oldest readings go before it is reached.
-    public init(path: String, newEpoch: String, largestBytes: Int64 = 256 << 20) throws(StorageError) {
+    public convenience init(path: String, newEpoch: String, largestBytes: Int64 = 256 << 20) throws(StorageError) {
+        self.init(unopened: path, newEpoch: newEpoch, largestBytes: largestBytes)
+        try reopen()
+        if !hasNumbers { try closeReservation() }
+    }
+
+    init(unopened path: String, newEpoch: String, largestBytes: Int64) {
         retention = TelemetryRetention(largestBytes: largestBytes)
-        let opened = try DatabaseFile.open(
-            path: path, durability: .full, largestBytes: largestBytes, layout: TelemetryLayout.layout)
-        handle = DatabaseHandle(path: path, opened: opened)
-        let largestSegment = retention.largestSegment
-        let (epoch, writer) = try handle.write { database -> (String, TelemetryWriter) in
-            if try Int.fetchOne(database, sql: "SELECT count(*) FROM telemetry_head") == 0 {
-                try database.execute(
-                    sql: "INSERT INTO telemetry_head (only_row, epoch, last_sequence, accepted) VALUES (1, ?, 0, x'')",
-                    arguments: [newEpoch])
-                try RowSeal.seal(.telemetryHead, where: "only_row", is: 1, in: database)
-            }
-            let head = try Self.head(database)
-            var writer = try TelemetryWriter(database, head: head, largestSegment: largestSegment)
-            try writer.closeReservation(in: database)
-            let epoch: String = try head.need("epoch")
-            return (epoch, writer)
-        }
-        self.epoch = epoch
-        self.writer = Mutex(writer)
-    }
-
-    /// Opens the file, or moves one that cannot be used aside under a new name and starts a new one:
-    /// telemetry is worth less than a running box.
-    /// - Returns: the store, and the old file's new name where there was one.
-    public static func openOrReplace(
-        path: String, newEpoch: String, largestBytes: Int64 = 256 << 20
-    ) throws(StorageError) -> (store: TelemetryStore, movedAside: String?) {
-        do {
-            return (try TelemetryStore(path: path, newEpoch: newEpoch, largestBytes: largestBytes), nil)
-        } catch {
-            let word: String
-            switch error {
-            case .damaged: word = "damaged"
-            case .tooNew: word = "later"
-            default: throw error
-            }
-            let aside = "\(path).\(word)-\(newEpoch)"
-            // The WAL first: without its main file it is never taken for another one's.
-            for suffix in ["-wal", "-shm", ""] where rename(path + suffix, aside + suffix) != 0 && errno != ENOENT {
-                throw .unusable(path: path, reason: "it is damaged and cannot be renamed (errno \(errno))")
-            }
-            forgetOldest(beside: path)
-            return (try TelemetryStore(path: path, newEpoch: newEpoch, largestBytes: largestBytes), aside)
-        }
-    }
-
-    /// The latest file that was moved aside is kept for a look at it, with its log; what is older goes.
-    private static func forgetOldest(beside path: String) {
-        let place = path.lastIndex(of: "/") ?? path.startIndex
-        let name = String(path[place...].drop { $0 == "/" })
-        for prefix in ["\(name).damaged-", "\(name).later-"] {
-            // What cannot be removed is in nobody's way.
-            try? DurableFile.keepNewest(3, withPrefix: prefix, in: String(path[..<place]))
-        }
+        self.newEpoch = newEpoch
+        handle = DatabaseHandle(path: path, unopened: .unusable(path: path, reason: "it is not open"))
+        writer = Mutex(TelemetryWriter())
     }
 
     /// What one commit writes.
@@ -162,6 +125,7 @@ public final class TelemetryStore: Sendable {
         Failpoint.telemetryBeforeCommit.pass()
         defer { Failpoint.telemetryAfterCommit.pass() }
         let evicted = try handle.write { database in
+            try next.closeReservation(in: database)
             try next.skip(group.skipped, reason: Self.skippedReason, in: database)
             try next.append(group.readings, into: database)
             Failpoint.telemetryWithinCommit.pass()
@@ -242,7 +206,9 @@ public final class TelemetryStore: Sendable {
     public var lastSequence: Int64 { writer.withLock { $0.lastSequence } }
 
     /// Numbers up to here may be used for readings that are in memory only.
-    public var reservedSequence: Int64 { writer.withLock { max($0.reserved, $0.lastSequence) } }
+    public var reservedSequence: Int64 {
+        writer.withLock { $0.ownsReserved ? max($0.reserved, $0.lastSequence) : $0.lastSequence }
+    }
 
     /// How far a consumer has acknowledged the telemetry log; 0 before the first.
     public func cursor(of consumer: String) throws(StorageError) -> Int64 {
@@ -263,7 +229,7 @@ public final class TelemetryStore: Sendable {
         acknowledged.withLock { $0[consumer] = sequence }
     }
 
-    private static func head(_ database: Database) throws -> Row {
+    static func head(_ database: Database) throws -> Row {
         guard let row = try Row.fetchOne(database, sql: "SELECT * FROM telemetry_head") else {
             throw DamagedContent("it has no head")
         }

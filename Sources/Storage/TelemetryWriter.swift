@@ -5,10 +5,14 @@ internal import Metering
 /// The end of the telemetry log: what the next reading is packed against. A value: a commit works on a
 /// copy, which is kept only where the commit succeeds.
 struct TelemetryWriter {
+    /// Empty while the file was never open.
+    let epoch: String
     private(set) var names: TelemetryNames
     private(set) var lastSequence: Int64
     /// Numbers up to here may be in use outside of the file.
     private(set) var reserved: Int64
+    /// Whether it is this run that reserved them; what an earlier one did is a gap before anything is written.
+    private(set) var ownsReserved: Bool
     /// The last counter value of each circuit that may be billed.
     private(set) var accepted: [CircuitID: CounterMark]
     private var packer = ReadingPacker()
@@ -21,12 +25,20 @@ struct TelemetryWriter {
 
     /// - Parameter largestSegment: bytes after which a new segment begins. The longer, the fewer readings
     ///   are written in full; the shorter, the less is read to find one.
-    init(_ database: Database, head: Row, largestSegment: Int) throws {
+    init(_ database: Database, head: Row, ownsReserved: Bool, largestSegment: Int) throws {
+        epoch = try head.need("epoch")
+        self.ownsReserved = ownsReserved
         names = try TelemetryNames(database)
         lastSequence = try head.need("last_sequence")
         reserved = try head.need("reserved")
         accepted = try Self.unpack([UInt8](try head.need("accepted") as Data), names: names)
         self.largestSegment = largestSegment
+    }
+
+    /// Of a file that is not open.
+    init() {
+        (epoch, names, lastSequence, reserved, ownsReserved) = ("", TelemetryNames(), 0, 0, false)
+        (accepted, largestSegment) = ([:], 0)
     }
 
     mutating func append(_ readings: [Reading], into database: Database) throws {
@@ -52,6 +64,8 @@ struct TelemetryWriter {
 
     /// What was reserved and not written by the daemon before may be with a platform; it is given to nothing else.
     mutating func closeReservation(in database: Database) throws {
+        guard !ownsReserved else { return }
+        ownsReserved = true
         guard reserved > lastSequence else { return }
         // One more: the gap's own number was never anything else.
         try skip(reserved + 1 - lastSequence, reason: "not written before a sudden end", in: database)

@@ -28,7 +28,9 @@ struct TelemetryWorkload {
     static let largestBytes: Int64 = 192 * 1024
 
     static func open(_ path: String) throws -> (store: TelemetryStore, movedAside: String?) {
-        try TelemetryStore.openOrReplace(path: path, newEpoch: "e1", largestBytes: largestBytes)
+        let opened = TelemetryStore.openOrReplace(path: path, newEpoch: "e1", largestBytes: largestBytes)
+        if let problem = opened.problem { throw problem }
+        return (opened.store, opened.movedAside)
     }
 
     init(path: String) throws {

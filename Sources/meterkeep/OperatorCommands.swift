@@ -93,6 +93,7 @@ struct Status: AsyncParsableCommand {
             print("          all money is held: the ledger was \(reason)")
             print("          compare the balances with the platform, then: meterkeep ledger release")
         }
+        if let problem = status["telemetry_problem"]?.string { print("readings  cannot be written: \(problem)") }
         if let held = status["held_cuts"]?.integer, held > 0 {
             print(
                 "breakers  \(held) credit cuts are held: too many fell due at once. Check prices and clock, then: "

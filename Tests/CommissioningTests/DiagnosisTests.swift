@@ -125,6 +125,9 @@ struct DiagnosisTests {
             name: "ledger unusable", change: { $0.money = MoneyState(isLedgerUsable: false) }, likelihood: .certain,
             place: "ledger", what: "cannot be written", remedy: "make room"),
         Case(
+            name: "readings cannot be written", change: { $0.telemetryProblem = "telemetry.db: writing failed" },
+            likelihood: .certain, place: "readings", what: "telemetry.db: writing failed", remedy: "dmesg"),
+        Case(
             name: "held money",
             change: { $0.money = MoneyState(isLedgerUsable: true, heldBecause: "restored from a backup") },
             likelihood: .certain, place: "ledger", what: "restored from a backup", remedy: "meterkeep ledger release"),

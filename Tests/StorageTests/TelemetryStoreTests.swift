@@ -349,7 +349,8 @@ struct TelemetryStoreTests {
         do { try store().commit(readings: [try reading(1)], lastAccepted: [:]) }
         let path = directory.path + "/telemetry.db"
         try damage.inflict(on: path)
-        let (store, movedAside) = try TelemetryStore.openOrReplace(path: path, newEpoch: "t9")
+        let (store, movedAside, problem) = TelemetryStore.openOrReplace(path: path, newEpoch: "t9")
+        #expect(problem == nil)
         #expect(store.epoch == "t9")
         #expect(try store.records(after: 0, limit: 10).isEmpty)
         #expect(FileManager.default.fileExists(atPath: try #require(movedAside)))

@@ -49,7 +49,8 @@ public struct Diagnosis: Hashable, Sendable {
     /// The rules, causes before their consequences; within one likelihood this is the order.
     private static let rules: [@Sendable (Findings) -> [Complaint]] = [
         configurationComplaints, dataComplaints, clockComplaints, portComplaints, daemonComplaints, moneyComplaints,
-        certificateComplaints, uplinkComplaints, brokerComplaints, busComplaints, circuitComplaints, keepsakeComplaints,
+        telemetryComplaints, certificateComplaints, uplinkComplaints, brokerComplaints, busComplaints,
+        circuitComplaints, keepsakeComplaints,
     ]
 
     public init(_ findings: Findings) {

@@ -12,6 +12,8 @@ public struct Findings: Hashable, Sendable {
     public var uplink: UplinkState?
     public var broker: BrokerState?
     public var money: MoneyState?
+    /// Why the running daemon cannot write readings; nil where it can.
+    public var telemetryProblem: String?
     /// In the order of their addresses.
     public var devices: [DeviceState] = []
     public var lines: [LineState] = []

@@ -35,6 +35,19 @@ extension Diagnosis {
         return complaints
     }
 
+    static func telemetryComplaints(_ findings: Findings) -> [Complaint] {
+        guard let problem = findings.telemetryProblem else { return [] }
+        return [
+            Complaint(
+                .certain, "readings",
+                "they cannot be written, and wait in memory; money and breakers go on: \(problem)",
+                [
+                    "make room on the disk, or mend it; the daemon goes on by itself",
+                    "look for a failing disk: dmesg | grep -i 'error\\|remount'",
+                ])
+        ]
+    }
+
     static func certificateComplaints(_ findings: Findings) -> [Complaint] {
         findings.certificates.compactMap { certificate in
             let place = "\(certificate.role), \(certificate.path)"

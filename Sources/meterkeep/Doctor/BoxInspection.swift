@@ -30,6 +30,7 @@ struct BoxInspection {
         }
         if let status {
             findings.money = DaemonView.money(status)
+            findings.telemetryProblem = DaemonView.telemetryProblem(status)
             findings.devices = await daemon.devices()
             findings.lines = await daemon.lines()
             findings.broker = DaemonView.broker(status)

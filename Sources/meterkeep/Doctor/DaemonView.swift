@@ -25,6 +25,8 @@ struct DaemonView {
         }
     }
 
+    static func telemetryProblem(_ status: JSONValue) -> String? { status.object?["telemetry_problem"]?.string }
+
     private func buses() async -> [(id: BusID, members: [String: JSONValue])] {
         (await ask("/v1/buses")?.array ?? []).compactMap { bus in
             guard let members = bus.object, let id = members["bus"]?.string.flatMap(BusID.init(rawValue:)) else {
