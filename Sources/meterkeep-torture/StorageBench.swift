@@ -43,6 +43,7 @@ struct StorageBench: AsyncParsableCommand {
             try store.advanceCursor(of: "push", through: store.lastSequence)
             waiting = []
         }
+        let freeze = try Self.freezeBytes(beside: path)
         let wire = try Self.wireBytes(store, records: Self.batchRecords)
         let liveWire = try Self.wireBytes(store, records: Self.meters)
         let recordsWire = try Self.wireBytes(store, records: Self.batchRecords, form: .records)
@@ -57,11 +58,33 @@ struct StorageBench: AsyncParsableCommand {
         }
         print1("flash_bytes_per_reading", Double(written) / Double(readings), "bytes")
         print1("rest_bytes_per_reading", rest, "bytes")
+        print1("rest_bytes_per_freeze", freeze, "bytes")
         print1("wire_bytes_per_reading", wire, "bytes")
         // One scan by itself, as it goes up live; and the form for platforms that take no columns.
         print1("wire_bytes_per_live_reading", liveWire, "bytes")
         print1("wire_bytes_per_reading_as_record", recordsWire, "bytes")
         print1("offline_days_in_64mb", offline, "days")
+    }
+
+    /// What the counters of an hour or a day take at rest, over twenty days.
+    private static func freezeBytes(beside path: String) throws -> Double {
+        let file = path + "/freezes.db"
+        let store = try TelemetryStore(path: file, newEpoch: "bench")
+        var model = LoadModel(meters: meters)
+        var count = 0
+        for day in 0..<20 {
+            var freezes: [Freeze] = []
+            for hour in day * 24..<day * 24 + 24 {
+                let readings = model.scan(at: moment(hour * 3600), after: 3600)
+                freezes += readings.compactMap { Freeze(.hour, period: Int64(hour), of: $0) }
+                if hour % 24 == 0 { freezes += readings.compactMap { Freeze(.day, period: Int64(day), of: $0) } }
+            }
+            count += freezes.count
+            try store.commit(readings: [], lastAccepted: [:], freezes: freezes)
+        }
+        try store.close()
+        let size = try FileManager.default.attributesOfItem(atPath: file)[.size] as? Int ?? 0
+        return Double(size) / Double(count)
     }
 
     /// What the kernel counts as this program's writes to a disk, in pages.
