@@ -73,6 +73,12 @@ public struct OperatorServer: Sendable {
                 gateway: context.parameters.get("gateway") ?? "", account: context.parameters.get("account") ?? "")
             return PlatformServer.answer(.ok, .array(records))
         }
+        router.get("/readings/:gateway") { _, context in
+            let readings = try store.readings(of: context.parameters.get("gateway") ?? "").map { epoch, entry in
+                JSONValue.object(["epoch": .string(epoch), "record": entry.record.json])
+            }
+            return PlatformServer.answer(.ok, .array(readings))
+        }
         router.post("/recharges") { request, _ in try await issue(request) }
         router.post("/pairings") { request, _ in try await pair(request) }
         router.get("/faults") { _, _ in PlatformServer.answer(.ok, server.faults.json) }

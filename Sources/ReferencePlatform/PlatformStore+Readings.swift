@@ -1,7 +1,7 @@
 internal import Foundation
 internal import GRDB
 internal import Metering
-internal import UplinkProtocol
+public import UplinkProtocol
 
 extension PlatformStore {
     public func meters() throws -> [MeterSummary] {
@@ -18,6 +18,21 @@ extension PlatformStore {
                     values: Dictionary(
                         uniqueKeysWithValues: zip(reading?.channels.map(\.name) ?? [], reading?.values ?? [])))
             }.sorted { ($0.gateway, $0.meter) < ($1.gateway, $1.meter) }
+        }
+    }
+
+    /// What was taken of a gateway's readings, as it was kept: of every epoch, by their numbers.
+    public func readings(of gateway: String) throws -> [(epoch: String, entry: TelemetryEntry)] {
+        try read { database in
+            let rows = try Row.fetchCursor(
+                database, sql: "SELECT epoch, bytes FROM readings WHERE gateway = ? ORDER BY epoch, last",
+                arguments: [gateway])
+            var found: [(epoch: String, entry: TelemetryEntry)] = []
+            while let row = try rows.next() {
+                let (epoch, bytes): (String, Data) = (row["epoch"], row["bytes"])
+                found += (try Batch(bytes: Array(bytes)).entries() ?? []).map { (epoch, $0) }
+            }
+            return found.sorted { ($0.epoch, $0.entry.sequence) < ($1.epoch, $1.entry.sequence) }
         }
     }
 

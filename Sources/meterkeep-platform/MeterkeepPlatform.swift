@@ -18,8 +18,8 @@ struct MeterkeepPlatform: AsyncParsableCommand {
         abstract: "A small platform for Meterkeep gateways: takes their records, lists them, issues recharges.",
         discussion: "The protocol between gateway and platform is in docs/uplink.md.",
         subcommands: [
-            Serve.self, Gateways.self, Meters.self, Balances.self, Commands.self, LedgerOf.self, Lost.self,
-            IssueRecharge.self, SetFault.self, Pull.self, MakeCertificates.self, SendCommand.self, Pair.self,
+            Serve.self, Gateways.self, Meters.self, Balances.self, Commands.self, LedgerOf.self, ReadingsOf.self,
+            Lost.self, IssueRecharge.self, SetFault.self, Pull.self, MakeCertificates.self, SendCommand.self, Pair.self,
         ])
 }
 
@@ -174,6 +174,14 @@ struct LedgerOf: AsyncParsableCommand {
     @Argument var gateway: String
     @Argument var account: String
     func run() async throws { print(try await platform.ask("/ledger/\(gateway)/\(account)")) }
+}
+
+struct ReadingsOf: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "readings", abstract: "List all readings of a gateway, and gaps in their place, as JSON.")
+    @OptionGroup var platform: OperatorSocket
+    @Argument var gateway: String
+    func run() async throws { print(try await platform.ask("/readings/\(gateway)")) }
 }
 
 struct Lost: AsyncParsableCommand {

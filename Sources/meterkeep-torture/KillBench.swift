@@ -98,6 +98,14 @@ final class KillBench {
         return try body(store)
     }
 
+    /// The readings of a daemon that does not run.
+    func withTelemetry<Value>(_ body: (TelemetryStore) throws -> Value) throws -> Value {
+        let directory = try DataDirectory(path: "\(folder)/data")
+        let store = try TelemetryStore(path: directory.telemetryPath, newEpoch: "none")
+        defer { try? store.close() }
+        return try body(store)
+    }
+
     /// Takes the files of a daemon that does not run back to their first layouts.
     func takeFilesBack() throws {
         let directory = try DataDirectory(path: "\(folder)/data")

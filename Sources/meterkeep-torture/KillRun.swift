@@ -68,7 +68,7 @@ struct Findings {
 struct KillRun {
     let bench: KillBench
     var generator: SeededGenerator
-    private(set) var findings = Findings()
+    var findings = Findings()
     /// Failpoints that ended a daemon.
     private(set) var hits: Set<Failpoint> = []
     private var head = ChainHead(sequence: 0, hash: ChainHash.of([]))
@@ -142,12 +142,15 @@ struct KillRun {
         usleep(3_000_000)
         daemon.end(SIGTERM)
         try look()
+        let lastReading = try bench.withTelemetry(\.lastSequence)
         let again = try bench.startDaemon()
         try again.waitFor("] ready")
         try bench.until("the platform has the whole ledger") {
             try bench.keep("status").object?["uplink"]?.object?["ledger_queued"] == .integer(0)
         }
+        try awaitReadings(through: lastReading)
         again.end(SIGKILL)
+        try compareReadings(through: lastReading)
         try compareSales()
         try compareCounters()
         try compareBalances()
