@@ -26,7 +26,8 @@ public struct TelemetryCondition: Sendable {
 
     /// Why the last commit failed; nil where it did not.
     private(set) var problem: StorageError?
-    private var isTold = false
+    /// Whether the failure was told.
+    private(set) var isTold = false
     private var pause = firstPause
     private var openedAt: MonotonicTime?
 
@@ -64,7 +65,7 @@ extension TelemetryService {
     func reopenWhereDue(at now: MonotonicTime) -> Int64 {
         guard let stopped = store.stopped else { return 0 }
         condition.fail(stopped)
-        guard !stopped.needsAnotherFile, condition.mayOpen(at: now) else { return 0 }
+        guard !stopped.needsAnotherFile, condition.isTold, condition.mayOpen(at: now) else { return 0 }
         let first = store.hasNumbers ? firstWaiting : nil
         do { try store.reopen() } catch {
             condition.fail(error)

@@ -104,6 +104,30 @@ struct UploadFaultTests {
         bench.end(next, platform, simulator)
     }
 
+    @Test("readings that the platform refuses leave one event in the ledger, not one each")
+    func refusedReadings() throws {
+        let bench = try Bench()
+        let simulator = try bench.startSimulator()
+        let platform = try bench.startPlatform()
+        let daemon = try bench.startDaemon()
+        try bench.install()
+        let socket = ["--socket", "\(bench.folder)/platform.sock"]
+        func through() throws -> Int64 { try bench.platform("gateways").first?["telemetry_through"]?.integer ?? 0 }
+        try bench.until("readings come") { try through() > 2 }
+        // The name of a value: every batch of readings has it, and no record of the ledger.
+        _ = try Program.run("meterkeep-platform", ["fault", "poison", "--text", "energy_import"] + socket)
+        try bench.until("some are refused", within: 60) {
+            try bench.status("uplink", "telemetry_refused")?.integer ?? 0 > 1
+        }
+        _ = try Program.run("meterkeep-platform", ["fault", "none"] + socket)
+        let before = try through()
+        try bench.until("others come") { try through() > before }
+        let (text, _) = try Program.run(
+            "meterkeep", ["ledger", "export", "--all", "--socket", "\(bench.folder)/data.sock"])
+        #expect(text.components(separatedBy: "readings_refused").count == 2, "\(text)")
+        bench.end(daemon, platform, simulator)
+    }
+
     @Test("a platform that was put back to an older state gets the ledger again from where it expects it")
     func putBack() throws {
         let bench = try Bench()
