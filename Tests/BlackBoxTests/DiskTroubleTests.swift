@@ -201,6 +201,34 @@ struct DiskTroubleTests {
         }
     }
 
+    @Test("after a kill the daemon starts though readings cannot be written, and writes them once they can be")
+    func startsWithoutReadings() throws {
+        let bench = try Bench()
+        let simulator = try bench.startSimulator()
+        let platform = try bench.startPlatform()
+        let first = try bench.startDaemon()
+        try bench.install()
+        func through() throws -> Int64 { try bench.platform("gateways").first?["telemetry_through"]?.integer ?? 0 }
+        try bench.until("readings are upstream") { try through() > 5 }
+        first.signal(SIGKILL)
+        _ = first.finish()
+        try bench.write("how", "full")
+        let daemon = try Program(
+            "meterkeep", ["daemon", "--config", "\(bench.folder)/gateway.yaml"],
+            environment: try failingDisk(bench, under: "telemetry.db"))
+        try daemon.waitFor("] ready")
+        #expect(try bench.status("telemetry_problem")?.string?.contains("telemetry.db") == true)
+        try bench.sell("1", to: "1", id: "r-1")
+        try bench.until("r-1 is in the ledger") { try bench.isApplied("r-1") }
+        try runsOn(bench)
+        let before = try through()
+        try FileManager.default.removeItem(atPath: "\(bench.folder)/how")
+        try bench.until("readings are written again", within: 60) { try bench.status("telemetry_problem") == .null }
+        try bench.until("they go on upstream") { try through() > before + 10 }
+        #expect(try bench.platform("gateways").first?["faults"] == .integer(0))
+        bench.end(daemon, platform, simulator)
+    }
+
     @Test("damaged readings are moved aside while the daemon runs, and a new file is begun with its next start")
     func damagedTelemetry() throws {
         let bench = try Bench()

@@ -1,5 +1,6 @@
 /* Preloaded: makes the disk under paths that hold FAILING_DISK fail as the file FAILING_DISK_HOW says while it exists.
-   "sync": syncs fail with EIO. "readonly": writes fail with EROFS, as after the kernel's own remount. */
+   "sync": syncs fail with EIO. "readonly": writes fail with EROFS, as after the kernel's own remount.
+   "full": writes fail with ENOSPC. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -44,11 +45,13 @@ int fdatasync(int descriptor) {
 
 ssize_t pwrite(int descriptor, const void *bytes, size_t count, off_t offset) {
     if (fails(descriptor, "readonly")) return errno = EROFS, -1;
+    if (fails(descriptor, "full")) return errno = ENOSPC, -1;
     return REAL("pwrite", ssize_t (*)(int, const void *, size_t, off_t))(descriptor, bytes, count, offset);
 }
 
 ssize_t pwrite64(int descriptor, const void *bytes, size_t count, off64_t offset) {
     if (fails(descriptor, "readonly")) return errno = EROFS, -1;
+    if (fails(descriptor, "full")) return errno = ENOSPC, -1;
     return REAL("pwrite64", ssize_t (*)(int, const void *, size_t, off64_t))(descriptor, bytes, count, offset);
 }
 
