@@ -38,7 +38,7 @@ struct ExtremeReadingTests {
         let circuit = try #require(CircuitID(rawValue: "M-1"))
         #expect(try await bench.site.view(of: circuit) != nil)
         _ = await bench.site.telemetry.commit()
-        #expect(await bench.site.telemetry.lastProblem == nil)
+        #expect(await bench.site.telemetry.condition.problem == nil)
         #expect(try await bench.site.isSound())
     }
 
