@@ -22,33 +22,29 @@ extension Bench {
         return platform
     }
 
-    /// The platform once more, as it was left.
-    func servePlatform(port: String) throws -> Program {
+    /// The platform, as it was left where it ran before.
+    func servePlatform(port: String, _ options: [String] = []) throws -> Program {
         let platform = try Program(
             "meterkeep-platform",
             [
                 "serve", "--database", "\(folder)/platform.db", "--authority", "\(folder)/tls/ca.pem",
                 "--certificate", "\(folder)/tls/platform.pem", "--key", "\(folder)/tls/platform.key",
                 "--port", port, "--port-file", "\(folder)/port", "--socket", "\(folder)/platform.sock",
-            ])
-        try platform.waitFor("ready")
+            ] + options)
+        try platform.waitFor("ready: https")
         return platform
     }
 
     /// A platform that makes boxes known, on a port of its own.
     func startEnrollingPlatform(_ options: String...) throws -> Program {
         _ = try Program.run("meterkeep-platform", ["make-certificates", "\(folder)/tls", "--gateway", "other"])
-        let platform = try Program(
-            "meterkeep-platform",
+        let platform = try servePlatform(
+            port: "0",
             [
-                "serve", "--database", "\(folder)/platform.db", "--authority", "\(folder)/tls/ca.pem",
-                "--certificate", "\(folder)/tls/platform.pem", "--key", "\(folder)/tls/platform.key",
-                "--port", "0", "--port-file", "\(folder)/port", "--socket", "\(folder)/platform.sock",
                 "--authority-key", "\(folder)/tls/ca.key", "--enrol-port", "0", "--enrol-port-file",
                 "\(folder)/enrol-port",
             ] + options)
         try platform.waitFor("ready: enrolment")
-        try platform.waitFor("ready: https")
         return platform
     }
 
@@ -66,14 +62,15 @@ extension Bench {
     }
 
     /// Two rooms with money enough for the whole test.
-    func install() throws {
-        let file = try write(
-            "meters.csv",
-            """
-            meter,bus,unit,profile,account,customer,price,alarm_1,alarm_2,opening_balance,rated_watts
-            M-1,bus1,1,acrel-ddsy1352-block,A-1,C-1,0.0100,1,0.5,100,10000000
-            M-2,bus1,2,acrel-ddsy1352-block,A-2,C-2,0.0100,1,0.5,100,10000000
-            """)
+    static let twoRooms = """
+        meter,bus,unit,profile,account,customer,price,alarm_1,alarm_2,opening_balance,rated_watts
+        M-1,bus1,1,acrel-ddsy1352-block,A-1,C-1,0.0100,1,0.5,100,10000000
+        M-2,bus1,2,acrel-ddsy1352-block,A-2,C-2,0.0100,1,0.5,100,10000000
+        """
+
+    /// - Parameter meters: an import file.
+    func install(_ meters: String = twoRooms) throws {
+        let file = try write("meters.csv", meters)
         let imported = try Program.run("meterkeep", ["import", file, "--socket", "\(folder)/data.sock"])
         #expect(imported.code == 0, "\(imported.text)")
     }

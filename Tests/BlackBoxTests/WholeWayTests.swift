@@ -8,37 +8,14 @@ struct WholeWayTests {
     func wholeWay() throws {
         let bench = try Bench()
         let simulator = try bench.startSimulator()
-        let certificates = try Program.run(
-            "meterkeep-platform", ["make-certificates", "\(bench.folder)/tls", "--gateway", "G-1"])
-        #expect(certificates.code == 0)
-        let platform = try Program(
-            "meterkeep-platform",
-            [
-                "serve", "--database", "\(bench.folder)/platform.db", "--authority", "\(bench.folder)/tls/ca.pem",
-                "--certificate", "\(bench.folder)/tls/platform.pem", "--key", "\(bench.folder)/tls/platform.key",
-                "--port", "0", "--port-file", "\(bench.folder)/port", "--socket", "\(bench.folder)/platform.sock",
-            ])
-        try platform.waitFor("ready")
-        let port = try String(contentsOfFile: "\(bench.folder)/port", encoding: .utf8)
-            .trimmingCharacters(in: .whitespacesAndNewlines)
-        try bench.write(
-            "gateway.yaml",
-            bench.configuration(
-                port: "\(bench.folder)/bus1",
-                extra: """
-                    uplink: { url: "https://localhost:\(port)", authority: tls/ca.pem, certificate: tls/G-1.pem, \
-                    key: tls/G-1.key }
-                    """))
+        let platform = try bench.startPlatform()
         let daemon = try bench.startDaemon()
-        let file = try bench.write(
-            "meters.csv",
+        try bench.install(
             """
             meter,bus,unit,profile,account,customer,price,alarm_1,alarm_2,opening_balance,rated_watts
             M-1,bus1,1,acrel-ddsy1352-block,A-1,C-1,1.0000,0.10,0.05,0.15,10000000
             M-2,bus1,2,acrel-ddsy1352-block,A-2,C-2,1.0000,1,0.5,100,10000000
             """)
-        let imported = try Program.run("meterkeep", ["import", file, "--socket", "\(bench.folder)/data.sock"])
-        #expect(imported.code == 0, "\(imported.text)")
 
         // 300 W a thousand times as fast at 1.00 are about 0.08 a second: A-1 is cut within seconds.
         try bench.until("M-1 is cut") { try circuit("M-1", bench)["breaker"] == .string("open") }
