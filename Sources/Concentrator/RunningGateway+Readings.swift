@@ -16,13 +16,16 @@ extension RunningGateway {
     /// over and over.
     private static let leastRunOfNewFile: Duration = .seconds(600)
 
+    /// What this loop is late by, live readings come late by.
+    private static let readingTurn: Duration = .milliseconds(250)
+
     /// Publishes and commits readings as time goes by, until the task is cancelled or the file must make room for a
     /// new one.
     func keepReadings() async {
         let started = clock.monotonicNow()
         var pause: Duration = .zero
         while !Task.isCancelled {
-            try? await Task.sleep(for: .seconds(1))
+            try? await Task.sleep(for: Self.readingTurn)
             let now = clock.now()
             let turn = await telemetry.turn(at: now)
             if turn.evicted > 0 {

@@ -88,7 +88,7 @@ public actor TelemetryService {
         changed.ring()
     }
 
-    /// What is done as time goes by: call it about once a second.
+    /// What is done as time goes by: call it a few times a second.
     public func turn(at now: Timestamp) -> TelemetryTurn {
         tick(at: now)
         if let publishBy, now.monotonic >= publishBy { publish() }
