@@ -43,12 +43,12 @@ struct StorageBench: AsyncParsableCommand {
             try store.advanceCursor(of: "push", through: store.lastSequence)
             waiting = []
         }
-        let freeze = try Self.freezeBytes(beside: path)
         let wire = try Self.wireBytes(store, records: Self.batchRecords)
         let liveWire = try Self.wireBytes(store, records: Self.meters)
         let recordsWire = try Self.wireBytes(store, records: Self.batchRecords, form: .records)
         try store.close()
         let written = try Self.writtenBytes() - before
+        let freeze = try Self.freezeBytes(beside: path)
         let size = try FileManager.default.attributesOfItem(atPath: file)[.size] as? Int ?? 0
         let rest = Double(size) / Double(readings)
         // The daemon evicts at seven eighths of the bound.
